@@ -1,0 +1,124 @@
+// Package catalog makes the SBOM of an image: syft, in this process, over the
+// layers that the image room checks as they come.
+//
+// An SBOM is a function of the image and of syft's version alone. What syft
+// fills in at random or from the clock (serial number, namespace, times) is
+// replaced by values derived from the image, so that the same image always
+// gives the same bytes, and an unchanged one needs no new attestation.
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	async "github.com/anchore/go-sync"
+	stereofile "github.com/anchore/stereoscope/pkg/file"
+	stereoimage "github.com/anchore/stereoscope/pkg/image"
+	"github.com/anchore/syft/syft"
+	"github.com/anchore/syft/syft/sbom"
+	"github.com/anchore/syft/syft/source"
+	"github.com/anchore/syft/syft/source/stereoscopesource"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+)
+
+// SBOM is the bill of materials of one image. Having one is the proof that the
+// image was read whole.
+type SBOM struct {
+	content *sbom.SBOM
+	created time.Time
+	subject attest.Subject
+}
+
+// Syft returns the SBOM in syft's own model, for the scan.
+func (b SBOM) Syft() *sbom.SBOM { return b.content }
+
+// Ecosystem is a number of packages of one type.
+type Ecosystem struct {
+	Name     string // syft's package type: deb, npm, go-module, …
+	Packages int
+}
+
+// Ecosystems counts the packages by type, in the order of the names.
+func (b SBOM) Ecosystems() []Ecosystem {
+	counts := map[string]int{}
+	for p := range b.content.Artifacts.Packages.Enumerate() {
+		counts[string(p.Type)]++
+	}
+	ecosystems := make([]Ecosystem, 0, len(counts))
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		ecosystems = append(ecosystems, Ecosystem{Name: name, Packages: counts[name]})
+	}
+	return ecosystems
+}
+
+// Image reads all layers of an image and catalogs the packages in them. Files
+// are not listed. Layers are unpacked below tempDir, which is as it was when
+// Image returns.
+func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDir string) (bom SBOM, err error) {
+	unpacked, err := os.MkdirTemp(tempDir, "layers-")
+	if err != nil {
+		return SBOM{}, fmt.Errorf("making room for the layers of %s: %w", subject, err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(unpacked)) }()
+
+	created, err := creation(content)
+	if err != nil {
+		return SBOM{}, fmt.Errorf("reading the config of %s: %w", subject, err)
+	}
+	src, err := open(ctx, subject, content, unpacked)
+	if err != nil {
+		return SBOM{}, fmt.Errorf("unpacking %s: %w", subject, err)
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+
+	found, err := syft.CreateSBOM(ctx, src, configuration())
+	if err != nil {
+		return SBOM{}, fmt.Errorf("cataloging %s: %w", subject, err)
+	}
+	if err := ctx.Err(); err != nil { // catalogers that were cut short report no error
+		return SBOM{}, fmt.Errorf("cataloging %s: %w", subject, context.Cause(ctx))
+	}
+	return SBOM{content: found, created: created, subject: subject}, nil
+}
+
+// open unpacks the layers and returns them as a source for syft.
+func open(ctx context.Context, subject attest.Subject, content v1.Image, dir string) (source.Source, error) {
+	manifest, err := content.RawManifest()
+	if err != nil {
+		return nil, err
+	}
+	img := stereoimage.New(content, stereofile.NewTempDirGenerator("hallmark"), dir,
+		stereoimage.WithManifest(manifest),
+		stereoimage.WithRepoDigests(subject.String()),
+	)
+	// Two layers at a time: one waits for the network while the other unpacks.
+	ctx = async.SetContextExecutor(ctx, stereoimage.LayerFetchExecutor, async.NewExecutor(2))
+	if err := img.Read(ctx); err != nil {
+		return nil, errors.Join(err, img.Cleanup())
+	}
+	return stereoscopesource.New(img, stereoscopesource.ImageConfig{Reference: subject.String()}), nil
+}
+
+func configuration() *syft.CreateSBOMConfig {
+	return syft.DefaultCreateSBOMConfig().WithoutFiles()
+}
+
+// creation returns the time that stands for the making of the SBOM: when the
+// image was made, or the epoch where its config does not say.
+func creation(content v1.Image) (time.Time, error) {
+	config, err := content.ConfigFile()
+	if err != nil {
+		return time.Time{}, err
+	}
+	if config.Created.Year() < 1970 {
+		return time.Unix(0, 0).UTC(), nil
+	}
+	return config.Created.UTC().Truncate(time.Second), nil
+}

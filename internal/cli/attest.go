@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/report"
+)
+
+func (a *app) attest() *cobra.Command {
+	return a.command(cmdAttest, "[IMAGE]", "Sign and attach predicates that you bring",
+		func(ctx context.Context, v values, args []string) error {
+			return a.timed(ctx, v, func(ctx context.Context) error { return a.attestJob(ctx, v, args) })
+		})
+}
+
+func (a *app) attestJob(ctx context.Context, v values, args []string) error {
+	p, err := a.place(v, args)
+	if err != nil {
+		return err
+	}
+	brought, err := a.brought(v)
+	if err != nil {
+		return err
+	}
+	if len(brought) == 0 {
+		return fault.WithHint(fault.Usagef("nothing to attest"), "give --predicate TYPE=FILE")
+	}
+	rooms, err := a.rooms(v, p, true)
+	if err != nil {
+		return err
+	}
+	attached, err := pipeline.Attest(ctx, p.reference, brought, rooms)
+	if err != nil {
+		return err
+	}
+	_, _ = a.stdio.Out.Write(report.VerifiedTable(attached, nil, a.style()))
+	return nil
+}

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/report"
+)
+
+func (a *app) gate() *cobra.Command {
+	return a.command(cmdGate, "[IMAGE]", "Evaluate policies on what is attached and verified",
+		func(ctx context.Context, v values, args []string) error {
+			return a.timed(ctx, v, func(ctx context.Context) error { return a.gateJob(ctx, v, args) })
+		})
+}
+
+func (a *app) gateJob(ctx context.Context, v values, args []string) error {
+	format, err := v.oneOf("output", "table", "json")
+	if err != nil {
+		return err
+	}
+	rules, err := a.rules(v)
+	if err != nil {
+		return err
+	}
+	if len(rules.Policies) == 0 && !rules.Cutoff.Set() {
+		return fault.WithHint(fault.Usagef("nothing to gate on"), "give --policy FILE or --severity-cutoff SEVERITY")
+	}
+	_, examined, err := a.examine(ctx, v, args)
+	if err != nil {
+		return err
+	}
+	verdict := rules.Decide(ctx, policy.Evidence{Verified: examined.Verified, Now: time.Now()})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	content := report.Checks(verdict, a.style())
+	if format == "json" {
+		if content, err = report.ChecksJSON(verdict); err != nil {
+			return err
+		}
+	}
+	if _, err := a.stdio.Out.Write(content); err != nil {
+		return err
+	}
+	return a.verdict(verdict)
+}

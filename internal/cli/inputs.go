@@ -1,0 +1,75 @@
+package cli
+
+import "slices"
+
+// kind is the type of an input's value.
+type kind int
+
+const (
+	text    kind = iota
+	list         // repeatable flag; one entry a line in an environment variable
+	boolean      // true or false
+	span         // a duration such as 10m or 120h
+)
+
+// Command names, as the table of inputs uses them.
+const (
+	cmdRun     = "run"
+	cmdAttest  = "attest"
+	cmdVerify  = "verify"
+	cmdGate    = "gate"
+	cmdInspect = "inspect"
+	cmdKeygen  = "keygen"
+	cmdDemo    = "demo"
+	cmdVersion = "version"
+)
+
+// input is one thing that a user can set: a flag, and an environment variable
+// of the same name.
+type input struct {
+	name     string
+	kind     kind
+	preset   string   // the default; empty: none
+	usage    string   // one line
+	commands []string // that take it
+	host     []string // variables of CI hosts that are asked last
+}
+
+// inputs is the one table that flags, environment variables and documentation
+// come from.
+func inputs() []input {
+	registry := []string{cmdRun, cmdAttest, cmdVerify, cmdGate, cmdInspect}
+	gating := []string{cmdRun, cmdGate}
+	signing := []string{cmdRun, cmdAttest}
+	return []input{
+		{name: "image", usage: "the image, when it is not given as an argument; a tag is resolved once", commands: registry},
+		{name: "registry-username", usage: "user for the image's registry (default: docker config and its helpers)", commands: registry, host: []string{"CI_REGISTRY_USER"}},
+		{name: "registry-password", usage: "password or token for the image's registry", commands: registry, host: []string{"CI_REGISTRY_PASSWORD"}},
+		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: registry},
+		{name: "sbom", kind: list, preset: "cyclonedx", usage: "SBOM formats to attest: cyclonedx, spdx, none", commands: []string{cmdRun}},
+		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}},
+		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: []string{cmdRun}},
+		{name: "vuln-db-max-age", kind: span, preset: "120h", usage: "a scan with an older database is undecided; 0 for any age", commands: gating},
+		{name: "severity-cutoff", preset: "none", usage: "deny at or above: negligible, low, medium, high, critical", commands: gating},
+		{name: "only-fixed", kind: boolean, preset: "false", usage: "the cutoff counts only findings that have a fix", commands: gating},
+		{name: "predicate", kind: list, usage: "TYPE=FILE: evidence to attest; TYPE is a short name or a URI", commands: signing},
+		{name: "key", usage: "key file or env://NAME: to sign with; verify, gate and inspect take the public half", commands: registry},
+		{name: "verify-key", kind: list, usage: "public keys of further accepted signers", commands: registry},
+		{name: "push", kind: boolean, preset: "true", usage: "false: do everything but write to the registry", commands: []string{cmdRun}},
+		{name: "policy", kind: list, usage: "Rego files and folders that decide", commands: gating},
+		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: gating},
+		{name: "output-dir", preset: "hallmark", usage: "folder for reports", commands: []string{cmdRun}},
+		{name: "output-dir", preset: "hallmark-demo", usage: "folder for what the demonstration makes", commands: []string{cmdDemo}},
+		{name: "timeout", kind: span, preset: "10m", usage: "of the whole job", commands: append(slices.Clone(registry), cmdDemo)},
+		{name: "log-format", preset: "auto", usage: "auto, text or json", commands: append(slices.Clone(registry), cmdDemo)},
+		{name: "type", usage: "only attestations of this predicate type: a short name or a URI", commands: []string{cmdVerify}},
+		{name: "output", preset: "table", usage: "table or json", commands: []string{cmdVerify, cmdGate, cmdInspect, cmdVersion}},
+		{name: "extract", usage: "write the statements to this folder", commands: []string{cmdInspect}},
+		{name: "output-key-prefix", preset: "cosign", usage: "the pair is written to PREFIX.key and PREFIX.pub", commands: []string{cmdKeygen}},
+	}
+}
+
+// inputsOf returns the inputs that a command takes.
+func inputsOf(command string) []input {
+	return slices.DeleteFunc(inputs(), func(i input) bool { return !slices.Contains(i.commands, command) })
+}

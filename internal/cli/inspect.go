@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/report"
+	"github.com/hallmark-ci/hallmark/internal/store"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+func (a *app) inspect() *cobra.Command {
+	return a.command(cmdInspect, "[IMAGE]", "Show what is attached, verified or not",
+		func(ctx context.Context, v values, args []string) error {
+			return a.timed(ctx, v, func(ctx context.Context) error { return a.inspectJob(ctx, v, args) })
+		})
+}
+
+func (a *app) inspectJob(ctx context.Context, v values, args []string) error {
+	format, err := v.oneOf("output", "table", "json")
+	if err != nil {
+		return err
+	}
+	p, err := a.place(v, args)
+	if err != nil {
+		return err
+	}
+	trust, err := a.optionalTrust(v)
+	if err != nil {
+		return err
+	}
+	subject, err := p.registry.Resolve(ctx, p.reference)
+	if err != nil {
+		return err
+	}
+	entries, err := p.store.List(ctx, subject)
+	if err != nil {
+		return err
+	}
+	rows := make([]report.Row, len(entries))
+	for i, e := range entries {
+		rows[i] = row(e, subject, trust)
+	}
+	if err := a.printListing(format, subject, rows); err != nil {
+		return err
+	}
+	if dir := v.text("extract"); dir != "" {
+		return a.extract(dir, entries, rows)
+	}
+	return ctx.Err()
+}
+
+// optionalTrust is the readers' trust; without a key, nobody is trusted and
+// everything is shown as unverified.
+func (a *app) optionalTrust(v values) (verify.Trust, error) {
+	if v.text("key") == "" && len(v.list("verify-key")) == 0 {
+		return verify.Trust{}, nil
+	}
+	return a.readerTrust(v)
+}
+
+func (a *app) printListing(format string, subject attest.Subject, rows []report.Row) error {
+	if format == "json" {
+		content, err := report.ListingJSON(rows)
+		if err != nil {
+			return err
+		}
+		_, err = a.stdio.Out.Write(content)
+		return err
+	}
+	_, _ = fmt.Fprintf(a.stdio.Out, "%s\n", subject)
+	if len(rows) == 0 {
+		_, _ = fmt.Fprintln(a.stdio.Out, "  nothing is attached")
+		return nil
+	}
+	_, err := a.stdio.Out.Write(report.Listing(rows, a.style()))
+	return err
+}
+
+// row says of an entry what can be said without believing it.
+func row(e store.Entry, subject attest.Subject, trust verify.Trust) report.Row {
+	r := report.Row{Type: e.ClaimedType, Size: e.Size, Digest: e.Digest}
+	if e.Err != nil {
+		r.Signer = "unreadable: " + e.Err.Error()
+		return r
+	}
+	envelope, err := attest.ParseEnvelope(e.Raw)
+	if err != nil {
+		r.Signer = "not an attestation: " + err.Error()
+		return r
+	}
+	if statement, err := attest.ParseStatement(envelope.Payload()); err == nil {
+		r.Type = statement.PredicateType
+	}
+	v, err := verify.Verify(envelope, subject, trust)
+	switch {
+	case err == nil:
+		r.Signer = v.Signer()
+	case len(trust.Signers()) == 0:
+		r.Signer = "not verified: no key given"
+	default:
+		r.Signer = "not verified: " + err.Error()
+	}
+	return r
+}
+
+// extract writes the statement of every readable envelope to a folder.
+func (a *app) extract(dir string, entries []store.Entry, rows []report.Row) error {
+	count := 0
+	for i, e := range entries {
+		envelope, err := attest.ParseEnvelope(e.Raw)
+		if err != nil {
+			continue // the listing says so
+		}
+		if err := report.Extract(dir, rows[i].Type, envelope); err != nil {
+			return err
+		}
+		count++
+	}
+	_, _ = fmt.Fprintf(a.stdio.Err, "%d statements written to %s\n", count, dir)
+	return nil
+}

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/catalog"
+	"github.com/hallmark-ci/hallmark/internal/evidence"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/report"
+)
+
+func (a *app) run() *cobra.Command {
+	return a.command(cmdRun, "[IMAGE]", "Do the whole job: SBOM, scan, sign, attach, verify, gate",
+		func(ctx context.Context, v values, args []string) error {
+			return a.timed(ctx, v, func(ctx context.Context) error { return a.runJob(ctx, v, args) })
+		})
+}
+
+// timed runs work within the input timeout. If that, or a signal, ended the
+// work, the error says so.
+func (a *app) timed(ctx context.Context, v values, work func(ctx context.Context) error) error {
+	limit, err := v.duration("timeout")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it ran past its timeout of %s", limit))
+	defer cancel()
+	return stopped(ctx, work(ctx))
+}
+
+// runJob prepares all that can be wrong with what was asked for before it
+// touches a registry.
+func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
+	p, err := a.place(v, args)
+	if err != nil {
+		return err
+	}
+	job, err := a.job(v, p)
+	if err != nil {
+		return err
+	}
+	rooms, err := a.rooms(v, p, job.Push)
+	if err != nil {
+		return err
+	}
+	folder, err := report.Prepare(v.text("output-dir"))
+	if err != nil {
+		return err
+	}
+	dir, remove, err := tempDir()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	job.TempDir = dir
+
+	scanner, closeDatabase, err := a.scanner(ctx, v, p, rooms.Progress)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeDatabase()) }()
+	rooms.Scanner = scanner
+
+	result, runErr := pipeline.Run(ctx, job, rooms)
+	return a.conclude(folder, result, runErr)
+}
+
+// conclude writes the reports, whatever came of the run, and prints the result.
+func (a *app) conclude(folder report.Folder, result pipeline.Result, runErr error) error {
+	if err := folder.Write(result, runErr == nil); err != nil {
+		return errors.Join(runErr, err)
+	}
+	if runErr != nil {
+		return runErr
+	}
+	_, _ = a.stdio.Out.Write(report.Text(result, a.style()))
+	_, _ = fmt.Fprintf(a.stdio.Out, "reports  %s\n", folder.Path())
+	return a.verdict(result.Verdict)
+}
+
+// verdict turns a verdict into the error that its exit code stands for.
+func (a *app) verdict(v policy.Verdict) error {
+	if v.Outcome == policy.Pass {
+		return nil
+	}
+	return denied{outcome: v.Outcome}
+}
+
+func (a *app) job(v values, p place) (pipeline.Job, error) {
+	push, err := v.boolean("push")
+	if err != nil {
+		return pipeline.Job{}, err
+	}
+	wanted, err := formats(v)
+	if err != nil {
+		return pipeline.Job{}, err
+	}
+	rules, err := a.rules(v)
+	if err != nil {
+		return pipeline.Job{}, err
+	}
+	brought, err := a.brought(v)
+	if err != nil {
+		return pipeline.Job{}, err
+	}
+	return pipeline.Job{Reference: p.reference, Formats: wanted, Brought: brought, Push: push, Rules: rules}, nil
+}
+
+// brought reads the predicates that the user brings.
+func (a *app) brought(v values) ([]attest.Predicate, error) {
+	var out []attest.Predicate
+	for _, argument := range v.list("predicate") {
+		p, err := evidence.File(argument, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func (a *app) rooms(v values, p place, push bool) (pipeline.Rooms, error) {
+	signer, err := a.signer(v, push)
+	if err != nil {
+		return pipeline.Rooms{}, err
+	}
+	trust, err := a.trust(v, signer.Public())
+	if err != nil {
+		return pipeline.Rooms{}, err
+	}
+	progress, err := a.progress(v)
+	if err != nil {
+		return pipeline.Rooms{}, err
+	}
+	return pipeline.Rooms{
+		Images:   p.registry,
+		Catalog:  catalog.Image,
+		Signer:   signer,
+		Store:    p.store,
+		Trust:    trust,
+		Progress: progress,
+		Now:      time.Now,
+	}, nil
+}

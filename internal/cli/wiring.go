@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/hallmark-ci/hallmark/internal/catalog"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/finding"
+	"github.com/hallmark-ci/hallmark/internal/image"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/scan"
+	"github.com/hallmark-ci/hallmark/internal/sign"
+	"github.com/hallmark-ci/hallmark/internal/store"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+// place is an image's reference and the ways to its registry.
+type place struct {
+	reference string
+	registry  *image.Registry
+	store     store.Att
+}
+
+// place reads where the image is and how its registry is reached.
+func (a *app) place(v values, args []string) (place, error) {
+	reference := v.text("image")
+	if len(args) > 0 {
+		reference = args[0]
+	}
+	if reference == "" {
+		return place{}, fault.WithHint(fault.Usagef("no image given"), "name it as the argument, or in the input image")
+	}
+	insecure, err := v.boolean("insecure-registry")
+	if err != nil {
+		return place{}, err
+	}
+	access := image.Access{
+		Host:      registryOf(reference),
+		Username:  v.text("registry-username"),
+		Password:  v.text("registry-password"),
+		Insecure:  insecure,
+		UserAgent: "hallmark/" + buildVersion(),
+	}
+	target, err := a.targetRepository(access.NameOptions())
+	if err != nil {
+		return place{}, err
+	}
+	return place{
+		reference: reference,
+		registry:  image.NewRegistry(access, image.DefaultLimits()),
+		store:     store.NewAtt(access.RemoteOptions(), target),
+	}, nil
+}
+
+// registryOf returns the host of a reference's registry; a malformed one has
+// none, and is complained about when it is resolved.
+func registryOf(reference string) string {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return ""
+	}
+	return ref.Context().RegistryStr()
+}
+
+// targetRepository returns the repository that attestations lie in, if it is
+// not the image's own: COSIGN_REPOSITORY, as with cosign.
+func (a *app) targetRepository(options []name.Option) (*name.Repository, error) {
+	value, ok := a.env("COSIGN_REPOSITORY")
+	if !ok || value == "" {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	repository, err := name.NewRepository(value, options...)
+	if err != nil {
+		return nil, fault.Usagef("COSIGN_REPOSITORY is %q, which is not a repository: %w", value, err)
+	}
+	return &repository, nil
+}
+
+// signer returns who signs: the key, or, where nothing will be pushed and no
+// key is given, one that exists for this run only.
+func (a *app) signer(v values, push bool) (sign.Key, error) {
+	reference := v.text("key")
+	switch {
+	case reference != "":
+		return sign.LoadKey(reference, sign.Environment(a.env))
+	case !push:
+		return sign.Ephemeral()
+	}
+	return sign.Key{}, fault.WithHint(fault.Usagef("no signing key given"),
+		"give --key FILE or --key env://NAME; hallmark keygen makes one")
+}
+
+// trust returns the accepted signers: the given keys and those of verify-key.
+func (a *app) trust(v values, keys ...crypto.PublicKey) (verify.Trust, error) {
+	references := v.list("verify-key")
+	for _, reference := range references {
+		key, err := verify.LoadPublicKey(reference, a.env)
+		if err != nil {
+			return verify.Trust{}, err
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return verify.Trust{}, fault.WithHint(fault.Usagef("no accepted signer given"), "give the public key with --key cosign.pub")
+	}
+	return verify.TrustKeys(keys[0], keys[1:]...)
+}
+
+// readerTrust is trust for the commands that sign nothing: there, key is the
+// public half, as with cosign.
+func (a *app) readerTrust(v values) (verify.Trust, error) {
+	reference := v.text("key")
+	if reference == "" {
+		return a.trust(v)
+	}
+	key, err := verify.LoadPublicKey(reference, a.env)
+	if err != nil {
+		return verify.Trust{}, err
+	}
+	return a.trust(v, key)
+}
+
+// rules reads what the gate decides by, and whether it only warns.
+func (a *app) rules(v values) (policy.Rules, error) {
+	mode, err := v.oneOf("gate", "enforce", "warn")
+	if err != nil {
+		return policy.Rules{}, err
+	}
+	a.warning = mode == "warn"
+	cutoff, err := finding.ParseCutoff(v.text("severity-cutoff"))
+	if err != nil {
+		return policy.Rules{}, err
+	}
+	onlyFixed, err := v.boolean("only-fixed")
+	if err != nil {
+		return policy.Rules{}, err
+	}
+	maxAge, err := v.duration("vuln-db-max-age")
+	if err != nil {
+		return policy.Rules{}, err
+	}
+	policies, err := policy.Load(v.list("policy"))
+	if err != nil {
+		return policy.Rules{}, err
+	}
+	return policy.Rules{Policies: policies, Cutoff: cutoff, OnlyFixed: onlyFixed, MaxDatabaseAge: maxAge}, nil
+}
+
+// formats reads the input sbom.
+func formats(v values) ([]catalog.Format, error) {
+	var out []catalog.Format
+	none := false
+	for _, word := range v.list("sbom") {
+		switch word {
+		case "none":
+			none = true
+		case string(catalog.CycloneDX), string(catalog.SPDX):
+			out = append(out, catalog.Format(word))
+		default:
+			return nil, fault.Usagef("sbom is %q: use cyclonedx, spdx or none", word)
+		}
+	}
+	if none && len(out) > 0 {
+		return nil, fault.Usagef("sbom is none and %s at once", out[0])
+	}
+	return out, nil
+}
+
+// database is an opened vulnerability database in the form that the pipeline
+// takes it.
+type database struct{ *scan.Database }
+
+// Scan implements pipeline.Scanner.
+func (d database) Scan(ctx context.Context, bom catalog.SBOM) (finding.Scan, error) {
+	return d.Database.Scan(ctx, bom.Syft())
+}
+
+// scanner opens the vulnerability database, if a scan is asked for. The
+// returned function closes it.
+func (a *app) scanner(ctx context.Context, v values, p place, progress pipeline.Progress) (pipeline.Scanner, func() error, error) {
+	wanted, err := v.boolean("scan")
+	if err != nil || !wanted {
+		return nil, func() error { return nil }, err
+	}
+	cache, err := a.cacheDir()
+	if err != nil {
+		return nil, nil, err
+	}
+	end := progress.Stage("database")
+	db, err := scan.Open(ctx, scan.Config{Source: v.text("vuln-db"), CacheDir: filepath.Join(cache, "db"), Fetch: p.registry.Fetch})
+	if err != nil {
+		end("", err)
+		return nil, nil, err
+	}
+	info := db.Info()
+	end(fmt.Sprintf("%s, built %s", info.Schema, info.Built.UTC().Format("2006-01-02 15:04 MST")), nil)
+	return database{db}, db.Close, nil
+}
+
+// cacheDir returns the folder that databases are kept in between runs.
+func (a *app) cacheDir() (string, error) {
+	if dir, ok := a.env("XDG_CACHE_HOME"); ok && dir != "" {
+		return filepath.Join(dir, "hallmark"), nil
+	}
+	if home, ok := a.env("HOME"); ok && home != "" {
+		return filepath.Join(home, ".cache", "hallmark"), nil
+	}
+	return "", fault.WithHint(errors.New("finding the cache folder: neither XDG_CACHE_HOME nor HOME is set"), "set XDG_CACHE_HOME")
+}
+
+// tempDir makes a folder for this invocation. The returned function removes it
+// with all that is in it.
+func tempDir() (string, func() error, error) {
+	dir, err := os.MkdirTemp("", "hallmark-")
+	if err != nil {
+		return "", nil, fmt.Errorf("making a temporary folder: %w", err)
+	}
+	return dir, func() error { return os.RemoveAll(dir) }, nil
+}

@@ -1,0 +1,196 @@
+package finding
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Finding is one vulnerability in one package.
+type Finding struct {
+	ID       string   `json:"id"`
+	Aliases  []string `json:"aliases"` // other names of the same vulnerability, sorted
+	Severity Severity `json:"severity"`
+	Package  Package  `json:"package"`
+	FixedIn  []string `json:"fixedIn"`  // versions that fix it, in the database's order; empty: none known
+	FixState string   `json:"fixState"` // fixed, not-fixed, wont-fix or unknown
+
+	EPSS         *EPSS        `json:"epss,omitempty"`
+	KEV          *KEV         `json:"kev,omitempty"`
+	SuppressedBy *Suppression `json:"suppressedBy,omitempty"`
+}
+
+// Package is the package a finding is in.
+type Package struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Type    string `json:"type"` // syft's package type: deb, npm, go-module, …
+	PURL    string `json:"purl"`
+}
+
+// EPSS is the Exploit Prediction Scoring System's estimate, both in 0 to 1.
+type EPSS struct {
+	Score      float64 `json:"score"`
+	Percentile float64 `json:"percentile"`
+}
+
+// KEV says that CISA lists the vulnerability as known to be exploited.
+type KEV struct {
+	CVE       string     `json:"cve"`
+	DateAdded *time.Time `json:"dateAdded,omitempty"`
+}
+
+// Suppression says why a finding does not count.
+type Suppression struct {
+	Source string `json:"source"` // who decided: database, vex, waiver
+	Reason string `json:"reason"`
+}
+
+// Effective reports whether the finding counts: nothing suppressed it.
+func (f Finding) Effective() bool { return f.SuppressedBy == nil }
+
+// Fixable reports whether a version is known that fixes the finding.
+func (f Finding) Fixable() bool { return len(f.FixedIn) > 0 }
+
+// Sort orders findings: the worst first, then by package, version, id and
+// purl, so that the same findings always make the same bytes.
+func Sort(findings []Finding) {
+	slices.SortFunc(findings, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(b.Severity, a.Severity),
+			cmp.Compare(a.Package.Name, b.Package.Name),
+			cmp.Compare(a.Package.Version, b.Package.Version),
+			cmp.Compare(a.ID, b.ID),
+			cmp.Compare(a.Package.PURL, b.Package.PURL),
+			cmp.Compare(a.Package.Type, b.Package.Type),
+		)
+	})
+}
+
+// Counts is a number of findings for each severity.
+type Counts struct {
+	Critical   int `json:"critical"`
+	High       int `json:"high"`
+	Medium     int `json:"medium"`
+	Low        int `json:"low"`
+	Negligible int `json:"negligible"`
+	Unknown    int `json:"unknown"`
+}
+
+// Of returns the count for one severity.
+func (c Counts) Of(s Severity) int { return *c.of(s) }
+
+// Total returns the sum over all severities.
+func (c Counts) Total() int {
+	return c.Critical + c.High + c.Medium + c.Low + c.Negligible + c.Unknown
+}
+
+func (c *Counts) of(s Severity) *int {
+	switch s {
+	case Critical:
+		return &c.Critical
+	case High:
+		return &c.High
+	case Medium:
+		return &c.Medium
+	case Low:
+		return &c.Low
+	case Negligible:
+		return &c.Negligible
+	case Unknown:
+	}
+	return &c.Unknown
+}
+
+// Count returns the raw counts, of all findings, and the effective ones, of
+// those that nothing suppressed.
+func Count(findings []Finding) (raw, effective Counts) {
+	for _, f := range findings {
+		*raw.of(f.Severity)++
+		if f.Effective() {
+			*effective.of(f.Severity)++
+		}
+	}
+	return raw, effective
+}
+
+// Database is the vulnerability database that a scan was made with.
+type Database struct {
+	Schema string    `json:"schema"` // of the database: v6.1.10
+	Built  time.Time `json:"built"`
+	Source string    `json:"source"` // where it came from: a path, a URL, a reference
+}
+
+// Scan is the outcome of one scan.
+type Scan struct {
+	Scanner  Scanner
+	Database Database
+	Findings []Finding // in the order of Sort
+	Started  time.Time
+	Finished time.Time
+}
+
+// Scanner names the program that matched packages against the database.
+type Scanner struct {
+	URI     string // package URL
+	Version string
+}
+
+// Summary is the free-form scanner.result of the attested scan: what policies
+// and reports read.
+type Summary struct {
+	Counts   SummaryCounts `json:"counts"`
+	Findings []Finding     `json:"findings"`
+	Database Database      `json:"database"`
+}
+
+// SummaryCounts holds raw and effective counts side by side.
+type SummaryCounts struct {
+	Raw       Counts `json:"raw"`
+	Effective Counts `json:"effective"`
+}
+
+// Summary returns the scan's summary.
+func (s Scan) Summary() Summary {
+	raw, effective := Count(s.Findings)
+	findings := s.Findings
+	if findings == nil {
+		findings = []Finding{}
+	}
+	return Summary{
+		Counts:   SummaryCounts{Raw: raw, Effective: effective},
+		Findings: findings,
+		Database: s.Database,
+	}
+}
+
+// Predicate is the vulnerability scan predicate of cosign
+// (https://github.com/sigstore/cosign/blob/main/specs/COSIGN_VULN_ATTESTATION_SPEC.md).
+// Admission controllers re-marshal it through these very fields, so whatever a
+// policy may need lies in scanner.result.
+type Predicate struct {
+	Invocation Invocation `json:"invocation"`
+	Scanner    struct {
+		URI     string `json:"uri"`
+		Version string `json:"version"`
+		DB      struct {
+			URI        string    `json:"uri"`
+			Version    string    `json:"version"`
+			LastUpdate time.Time `json:"lastUpdate"`
+		} `json:"db"`
+		Result json.RawMessage `json:"result"`
+	} `json:"scanner"`
+	Metadata struct {
+		ScanStartedOn  time.Time `json:"scanStartedOn"`
+		ScanFinishedOn time.Time `json:"scanFinishedOn"`
+	} `json:"metadata"`
+}
+
+// Invocation says from where the scan was run.
+type Invocation struct {
+	Parameters any    `json:"parameters"`
+	URI        string `json:"uri"`
+	EventID    string `json:"event_id"`
+	BuilderID  string `json:"builder.id"`
+}

@@ -1,0 +1,102 @@
+// Package image turns a reference into a Subject and, for a container image,
+// into layers that can be read. It is the pulling side of a registry.
+//
+// A reference is resolved once. Everything after that asks for the digest, so
+// a tag that moves during a run changes nothing about what is examined. Layers
+// are checked while they stream: against the digest in the manifest, against
+// the diff id in the config, and against a bound on their unpacked size.
+package image
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/hallmark-ci/hallmark/internal/fault"
+)
+
+// Access says how registries may be reached.
+type Access struct {
+	Host               string            // the registry that Username and Password are for
+	Username, Password string            // sent to Host only; without, the docker config is asked
+	Insecure           bool              // allow plain HTTP and untrusted TLS
+	UserAgent          string            // sent to the registry
+	Transport          http.RoundTripper // nil: a transport with time limits
+}
+
+// RemoteOptions returns the options that reach registries as a describes.
+func (a Access) RemoteOptions() []remote.Option {
+	return []remote.Option{
+		remote.WithTransport(plainHTTPGuard{next: a.transport(), allowed: a.Insecure}),
+		remote.WithUserAgent(a.UserAgent),
+		remote.WithJobs(4),
+		remote.WithAuthFromKeychain(authn.NewMultiKeychain(a, authn.DefaultKeychain)),
+	}
+}
+
+// Resolve implements authn.Keychain: the given credentials for their registry,
+// and none for any other.
+func (a Access) Resolve(target authn.Resource) (authn.Authenticator, error) {
+	if a.Username == "" || target.RegistryStr() != a.Host {
+		return authn.Anonymous, nil
+	}
+	return &authn.Basic{Username: a.Username, Password: a.Password}, nil
+}
+
+// NameOptions returns the options that references are parsed with.
+func (a Access) NameOptions() []name.Option {
+	if a.Insecure {
+		return []name.Option{name.Insecure}
+	}
+	return nil
+}
+
+func (a Access) transport() http.RoundTripper {
+	if a.Transport != nil {
+		return a.Transport
+	}
+	t := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          32,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       60 * time.Second,
+		TLSHandshakeTimeout:   15 * time.Second,
+		ResponseHeaderTimeout: 60 * time.Second,
+	}
+	if a.Insecure {
+		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // asked for with insecure-registry
+	}
+	return t
+}
+
+// plainHTTPGuard refuses plain HTTP to anything but this machine unless it was
+// allowed: the registry client itself would use it for private addresses.
+type plainHTTPGuard struct {
+	next    http.RoundTripper
+	allowed bool
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g plainHTTPGuard) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme == "http" && !g.allowed && !loopback(r.URL.Hostname()) {
+		return nil, fault.WithHint(fmt.Errorf("refusing plain HTTP to %s", r.URL.Host),
+			"serve the registry over TLS, or allow it with insecure-registry")
+	}
+	return g.next.RoundTrip(r)
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

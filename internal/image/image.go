@@ -1,0 +1,185 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+)
+
+// Registry resolves references and opens images.
+type Registry struct {
+	remote []remote.Option
+	names  []name.Option
+	limits Limits
+}
+
+// NewRegistry returns a Registry that is reached as access says and whose
+// layers keep within limits.
+func NewRegistry(access Access, limits Limits) *Registry {
+	return &Registry{remote: access.RemoteOptions(), names: access.NameOptions(), limits: limits}
+}
+
+// Image is a container image of one platform, pinned and ready to be read.
+type Image struct {
+	subject attest.Subject
+	content v1.Image
+}
+
+// Subject returns the pinned image.
+func (i Image) Subject() attest.Subject { return i.subject }
+
+// Content returns the image. Reading its layers pulls and checks them.
+func (i Image) Content() v1.Image { return i.content }
+
+// Resolve pins a reference to what the registry holds under it now. It takes
+// images and indexes. A malformed reference is a usage error.
+func (r *Registry) Resolve(ctx context.Context, reference string) (attest.Subject, error) {
+	ref, err := r.parse(reference)
+	if err != nil {
+		return attest.Subject{}, err
+	}
+	descriptor, err := remote.Head(ref, r.options(ctx)...)
+	if err != nil {
+		return attest.Subject{}, explain(ctx, reference, err)
+	}
+	return attest.NewSubject(ref.Context().Digest(descriptor.Digest.String()), reference)
+}
+
+// Open pins a reference and returns the image of one platform that it names.
+// An index is refused with the platforms that it offers, and so is a manifest
+// that is not a container image's.
+func (r *Registry) Open(ctx context.Context, reference string) (Image, error) {
+	ref, err := r.parse(reference)
+	if err != nil {
+		return Image{}, err
+	}
+	descriptor, err := remote.Get(ref, r.options(ctx)...)
+	if err != nil {
+		return Image{}, explain(ctx, reference, err)
+	}
+	pinned := ref.Context().Digest(descriptor.Digest.String())
+	subject, err := attest.NewSubject(pinned, reference)
+	if err != nil {
+		return Image{}, err
+	}
+	switch {
+	case descriptor.MediaType.IsIndex():
+		return Image{}, refuseIndex(pinned, descriptor)
+	case !descriptor.MediaType.IsImage():
+		return Image{}, fmt.Errorf("opening %s: its manifest is of type %q, not a container image", reference, descriptor.MediaType)
+	}
+	content, err := descriptor.Image()
+	if err != nil {
+		return Image{}, fmt.Errorf("opening %s: %w", reference, err)
+	}
+	manifest, err := content.Manifest()
+	if err != nil {
+		return Image{}, fmt.Errorf("opening %s: its manifest cannot be read: %w", reference, err)
+	}
+	if !manifest.Config.MediaType.IsConfig() {
+		return Image{}, fmt.Errorf("opening %s: it holds an artifact of type %q, not a container image", reference, manifest.Config.MediaType)
+	}
+	if len(manifest.Layers) > r.limits.Layers {
+		return Image{}, fmt.Errorf("opening %s: it has %d layers, the limit is %d", reference, len(manifest.Layers), r.limits.Layers)
+	}
+	return Image{subject: subject, content: checkedImage{Image: content, limits: r.limits}}, nil
+}
+
+// Moved reports whether a reference that was resolved to s now names another
+// digest, and which. A reference by digest never moves.
+func (r *Registry) Moved(ctx context.Context, s attest.Subject) (now string, moved bool, err error) {
+	if strings.Contains(s.Requested(), "@") {
+		return "", false, nil
+	}
+	current, err := r.Resolve(ctx, s.Requested())
+	if err != nil {
+		return "", false, err
+	}
+	return current.Digest().DigestStr(), current.Hex() != s.Hex(), nil
+}
+
+func (r *Registry) parse(reference string) (name.Reference, error) {
+	ref, err := name.ParseReference(reference, r.names...)
+	if err != nil {
+		return nil, fault.WithHint(fault.Usagef("image reference %q is malformed: %w", reference, err),
+			"write it as registry/repository:tag or registry/repository@sha256:…")
+	}
+	return ref, nil
+}
+
+func (r *Registry) options(ctx context.Context) []remote.Option {
+	return append(slices.Clone(r.remote), remote.WithContext(ctx))
+}
+
+func refuseIndex(pinned name.Digest, descriptor *remote.Descriptor) error {
+	index, err := descriptor.ImageIndex()
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", pinned, err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return fmt.Errorf("opening %s: its index cannot be read: %w", pinned, err)
+	}
+	var platforms []string
+	var example string
+	for _, m := range manifest.Manifests {
+		if m.Platform == nil || m.Platform.OS == "unknown" || !m.MediaType.IsImage() {
+			continue
+		}
+		platforms = append(platforms, m.Platform.String())
+		if example == "" {
+			example = pinned.Context().Digest(m.Digest.String()).String()
+		}
+	}
+	err = fmt.Errorf("opening %s: it is an index of %d images (%s), and one image is needed",
+		pinned, len(platforms), strings.Join(platforms, ", "))
+	if example == "" {
+		return err
+	}
+	return fault.WithHint(err, "name one platform's image by its digest, for %s: %s", platforms[0], example)
+}
+
+// explain turns an error of the registry client into a sentence about the
+// reference, with a hint for the usual causes.
+func explain(ctx context.Context, reference string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("resolving %s: %w", reference, context.Cause(ctx))
+	}
+	var status *transport.Error
+	if errors.As(err, &status) {
+		return explainStatus(reference, status)
+	}
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return fault.WithHint(fmt.Errorf("resolving %s: the registry cannot be reached: %w", reference, network),
+			"check the registry's name and port, and that this job may reach it")
+	}
+	return fmt.Errorf("resolving %s: %w", reference, err)
+}
+
+func explainStatus(reference string, status *transport.Error) error {
+	switch status.StatusCode {
+	case http.StatusNotFound:
+		return fault.WithHint(fmt.Errorf("resolving %s: the registry has no such image", reference),
+			"was it pushed, and under this very name?")
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fault.WithHint(fmt.Errorf("resolving %s: the registry refuses access (%d)", reference, status.StatusCode),
+			"give registry-username and registry-password, or log in with docker first")
+	case http.StatusTooManyRequests:
+		return fault.WithHint(fmt.Errorf("resolving %s: the registry limits the rate of requests (429)", reference),
+			"try again later, or log in for a higher limit")
+	}
+	return fmt.Errorf("resolving %s: the registry answered %d: %w", reference, status.StatusCode, status)
+}

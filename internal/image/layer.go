@@ -1,0 +1,156 @@
+package image
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Limits bounds what an image may cost.
+type Limits struct {
+	Layers        int   // number of layers
+	UnpackedLayer int64 // bytes of one layer once it is decompressed
+}
+
+// DefaultLimits returns the limits that no honest image reaches: 1,000 layers,
+// 20 GiB in one layer.
+func DefaultLimits() Limits {
+	return Limits{Layers: 1000, UnpackedLayer: 20 << 30}
+}
+
+// checkedImage hands out layers that check themselves.
+type checkedImage struct {
+	v1.Image
+	limits Limits
+}
+
+// Layers returns the layers in the order of the manifest.
+func (i checkedImage) Layers() ([]v1.Layer, error) {
+	layers, err := i.Image.Layers()
+	if err != nil {
+		return nil, err
+	}
+	config, err := i.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	if len(config.RootFS.DiffIDs) != len(layers) {
+		return nil, fmt.Errorf("the config lists %d layers, the manifest %d", len(config.RootFS.DiffIDs), len(layers))
+	}
+	checked := make([]v1.Layer, len(layers))
+	for n, l := range layers {
+		checked[n] = checkedLayer{Layer: l, diffID: config.RootFS.DiffIDs[n], limit: i.limits.UnpackedLayer}
+	}
+	return checked, nil
+}
+
+// checkedLayer decompresses with a faster gzip than the standard library's and
+// compares what comes out with the diff id that the config promises.
+type checkedLayer struct {
+	v1.Layer
+	diffID v1.Hash
+	limit  int64
+}
+
+// DiffID returns the digest of the unpacked layer as the config has it.
+func (l checkedLayer) DiffID() (v1.Hash, error) { return l.diffID, nil }
+
+// Uncompressed returns the layer's tar. The last read fails if the layer's
+// digest or diff id is not what was promised.
+func (l checkedLayer) Uncompressed() (io.ReadCloser, error) {
+	compressed, err := l.Layer.Compressed() // checks the digest at its end
+	if err != nil {
+		return nil, err
+	}
+	buffered := bufio.NewReaderSize(compressed, 1<<18)
+	plain, err := decompress(buffered)
+	if err != nil {
+		_ = compressed.Close()
+		return nil, l.wrap(err)
+	}
+	return &checkedReader{layer: l, compressed: buffered, plain: plain, closer: compressed, sum: sha256.New()}, nil
+}
+
+func (l checkedLayer) wrap(err error) error {
+	digest, digestErr := l.Layer.Digest()
+	if digestErr != nil {
+		return err
+	}
+	return fmt.Errorf("reading the layer %s: %w", digest, err)
+}
+
+// decompress tells gzip, zstd and plain tar apart by their first bytes, as
+// media types are not always right about it.
+func decompress(r *bufio.Reader) (io.ReadCloser, error) {
+	magic, err := r.Peek(4)
+	if err != nil && len(magic) == 0 {
+		return io.NopCloser(r), nil // an empty layer; its diff id decides
+	}
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		return gzip.NewReader(r)
+	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	default:
+		return io.NopCloser(r), nil
+	}
+}
+
+type checkedReader struct {
+	layer      checkedLayer
+	compressed io.Reader
+	plain      io.ReadCloser
+	closer     io.Closer
+	sum        hash.Hash
+	read       int64
+}
+
+// Read implements io.Reader.
+func (r *checkedReader) Read(p []byte) (int, error) {
+	n, err := r.plain.Read(p)
+	_, _ = r.sum.Write(p[:n]) // a hash never fails
+	r.read += int64(n)
+	if r.read > r.layer.limit {
+		return 0, r.layer.wrap(fmt.Errorf("it unpacks to more than %d bytes, the limit of one layer", r.layer.limit))
+	}
+	switch {
+	case err == io.EOF: //nolint:errorlint // io.Reader's contract: EOF itself
+		return n, r.finish()
+	case err != nil:
+		return n, r.layer.wrap(err)
+	}
+	return n, nil
+}
+
+// finish reads what lies behind the compressed stream, so that the digest is
+// checked over all of it, and compares the diff id.
+func (r *checkedReader) finish() error {
+	if _, err := io.Copy(io.Discard, r.compressed); err != nil {
+		return r.layer.wrap(err)
+	}
+	if got := hex.EncodeToString(r.sum.Sum(nil)); got != r.layer.diffID.Hex {
+		return r.layer.wrap(fmt.Errorf("it unpacks to sha256:%s, but the image's config says %s", got, r.layer.diffID))
+	}
+	return io.EOF
+}
+
+// Close implements io.Closer.
+func (r *checkedReader) Close() error {
+	err := r.plain.Close()
+	if closeErr := r.closer.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}

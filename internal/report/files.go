@@ -1,0 +1,138 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/hallmark-ci/hallmark/internal/catalog"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+// Names of the files in the output folder.
+const (
+	fileCycloneDX    = "sbom.cdx.json"
+	fileSPDX         = "sbom.spdx.json"
+	fileScan         = "scan.json"
+	fileVerdict      = "verdict.json"
+	fileSummary      = "summary.md"
+	dirAttestations  = "attestations"
+	ownerAndReaders  = 0o644
+	ownerAndSearches = 0o755
+)
+
+// Folder is an output folder that exists, can be written, and holds no report
+// of an earlier run.
+type Folder struct{ path string }
+
+// Prepare makes the folder and removes the reports that an earlier run left in
+// it, so that nobody reads an old verdict for a new one. Other files stay.
+func Prepare(path string) (Folder, error) {
+	if err := os.MkdirAll(path, ownerAndSearches); err != nil {
+		return Folder{}, unwritable(path, err)
+	}
+	for _, name := range []string{fileCycloneDX, fileSPDX, fileScan, fileVerdict, fileSummary} {
+		if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Folder{}, unwritable(path, err)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(path, dirAttestations)); err != nil {
+		return Folder{}, unwritable(path, err)
+	}
+	probe, err := os.CreateTemp(path, ".hallmark-")
+	if err != nil {
+		return Folder{}, unwritable(path, err)
+	}
+	return Folder{path: path}, errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// Path returns the folder's path.
+func (f Folder) Path() string { return f.path }
+
+// Write writes every report that the result has the matter for. After a run
+// that ended in an error these are the SBOMs and the scan, if it came so far;
+// verdict.json and summary.md are written for a verdict only.
+func (f Folder) Write(r pipeline.Result, decided bool) error {
+	for _, d := range r.SBOMs {
+		name := fileCycloneDX
+		if d.Format == catalog.SPDX {
+			name = fileSPDX
+		}
+		if err := f.file(name, d.Content); err != nil {
+			return err
+		}
+	}
+	if r.ScanBody != nil {
+		if err := f.file(fileScan, append(r.ScanBody[:len(r.ScanBody):len(r.ScanBody)], '\n')); err != nil {
+			return err
+		}
+	}
+	if err := f.Attestations(r.Attached); err != nil {
+		return err
+	}
+	if !decided {
+		return nil
+	}
+	if err := f.file(fileSummary, Summary(r)); err != nil {
+		return err
+	}
+	verdict, err := Verdict(r)
+	if err != nil {
+		return err
+	}
+	return f.file(fileVerdict, verdict)
+}
+
+// Attestations writes statements and envelopes of verified attestations to the
+// folder attestations.
+func (f Folder) Attestations(verified []verify.Verified) error {
+	if len(verified) == 0 {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Join(f.path, dirAttestations), ownerAndSearches); err != nil {
+		return unwritable(f.path, err)
+	}
+	for _, v := range verified {
+		base := filepath.Join(dirAttestations, attestationFile(v.PredicateType(), v.Envelope().Digest()))
+		if err := f.file(base+".statement.json", v.Payload()); err != nil {
+			return err
+		}
+		if err := f.file(base+".envelope.json", v.Envelope().Raw()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// file writes a file whole or not at all.
+func (f Folder) file(name string, content []byte) (err error) {
+	path := filepath.Join(f.path, name)
+	part, err := os.CreateTemp(filepath.Dir(path), ".hallmark-")
+	if err != nil {
+		return unwritable(f.path, err)
+	}
+	defer func() {
+		if err != nil {
+			err = unwritable(f.path, errors.Join(err, os.Remove(part.Name())))
+		}
+	}()
+	if _, err := part.Write(content); err != nil {
+		return errors.Join(err, part.Close())
+	}
+	if err := part.Chmod(ownerAndReaders); err != nil {
+		return errors.Join(err, part.Close())
+	}
+	if err := part.Close(); err != nil {
+		return err
+	}
+	return os.Rename(part.Name(), path)
+}
+
+func unwritable(path string, err error) error {
+	return fault.WithHint(fmt.Errorf("writing reports to %s: %w", path, err),
+		"name a folder that this job may write to with output-dir")
+}

@@ -1,0 +1,112 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/finding"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+)
+
+const (
+	summaryFindings = 50  // rows of the table; the rest is in scan.json
+	cellLimit       = 200 // bytes of one cell
+)
+
+// Summary returns summary.md: the verdict first, then why, what was found and
+// what was attached.
+func Summary(r pipeline.Result) []byte {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "## Hallmark: %s\n\n", r.Verdict.Outcome)
+	fmt.Fprintf(&out, "Image %s\n\n", cell(r.Subject.String()))
+	for _, note := range r.Notes {
+		fmt.Fprintf(&out, "> %s\n\n", cell(note))
+	}
+	summarizeChecks(&out, r)
+	if r.Scan != nil {
+		summarizeFindings(&out, *r.Scan)
+	}
+	summarizeAttestations(&out, r)
+	return out.Bytes()
+}
+
+func summarizeChecks(out *bytes.Buffer, r pipeline.Result) {
+	if len(r.Verdict.Results) == 0 {
+		return
+	}
+	out.WriteString("| check | verdict | reason |\n|---|---|---|\n")
+	for _, c := range r.Verdict.Results {
+		reasons := make([]string, len(c.Reasons))
+		for i, reason := range c.Reasons {
+			reasons[i] = cell(reason)
+		}
+		fmt.Fprintf(out, "| %s | %s | %s |\n", cell(checkName(c)), c.Outcome, strings.Join(reasons, "<br>"))
+	}
+	out.WriteString("\n")
+}
+
+func summarizeFindings(out *bytes.Buffer, scan finding.Scan) {
+	counts := scan.Summary().Counts
+	fmt.Fprintf(out, "### Findings: %s\n\n", countLine(counts.Effective))
+	if suppressed := counts.Raw.Total() - counts.Effective.Total(); suppressed > 0 {
+		fmt.Fprintf(out, "%d more are suppressed.\n\n", suppressed)
+	}
+	if counts.Effective.Total() == 0 {
+		return
+	}
+	out.WriteString("| severity | id | package | fixed in |\n|---|---|---|---|\n")
+	shown := 0
+	for _, f := range scan.Findings {
+		if !f.Effective() {
+			continue
+		}
+		if shown == summaryFindings {
+			fmt.Fprintf(out, "\n%d more are in %s.\n", counts.Effective.Total()-shown, fileScan)
+			break
+		}
+		shown++
+		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", f.Severity, cell(f.ID),
+			cell(f.Package.Name+" "+f.Package.Version), cell(strings.Join(f.FixedIn, ", ")))
+	}
+	out.WriteString("\n")
+}
+
+func summarizeAttestations(out *bytes.Buffer, r pipeline.Result) {
+	if len(r.Verified) == 0 {
+		return
+	}
+	out.WriteString("### Verified attestations\n\n| type | signer | digest |\n|---|---|---|\n")
+	for _, v := range r.Verified {
+		fmt.Fprintf(out, "| %s | %s | %s |\n", cell(attest.ShortType(v.PredicateType())),
+			cell(shortDigest(v.Signer())), cell(shortDigest(v.Envelope().Digest())))
+	}
+	for _, x := range r.Rejected {
+		fmt.Fprintf(out, "| %s | not believed: %s | %s |\n", cell(x.ClaimedType), cell(x.Reason.Error()), cell(shortDigest(x.Digest)))
+	}
+	out.WriteString("\n")
+}
+
+// cell returns text that cannot break out of a Markdown table cell or become
+// markup: what means something to Markdown or HTML is escaped.
+func cell(s string) string {
+	return strings.NewReplacer(
+		"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "`", "&#96;", `\`, "&#92;",
+		"*", "&#42;", "_", "&#95;", "[", "&#91;", "]", "&#93;", "!", "&#33;", "#", "&#35;", "~", "&#126;",
+	).Replace(plain(s, cellLimit))
+}
+
+// countLine returns the counts that are not zero, the worst first.
+func countLine(c finding.Counts) string {
+	var parts []string
+	for _, s := range finding.Severities() {
+		if n := c.Of(s); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, s))
+		}
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}

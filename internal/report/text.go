@@ -1,0 +1,227 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/catalog"
+	"github.com/hallmark-ci/hallmark/internal/finding"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/policy"
+)
+
+// Style says what a text is written for.
+type Style struct {
+	Width int  // columns; lines are cut to it
+	Color bool // use the colours of a terminal
+}
+
+const (
+	worstShown   = 10 // findings named in the text
+	reasonsShown = 5  // reasons of one check
+	textLimit    = 400
+)
+
+// Text returns the result as a person reads it at a glance: what was examined,
+// what is in it, what was attached, and why the verdict is what it is.
+func Text(r pipeline.Result, style Style) []byte {
+	t := &text{style: style}
+	t.field("image", r.Subject.Requested())
+	t.field("digest", r.Subject.Digest().DigestStr())
+	if len(r.Ecosystems) > 0 {
+		t.field("packages", packageLine(r.Ecosystems))
+	}
+	if r.Scan != nil {
+		t.findings(*r.Scan)
+	}
+	t.attestations(r)
+	t.checks(r.Verdict)
+	for _, note := range r.Notes {
+		t.line("\n" + t.paint(yellow, "note") + "  " + plain(note, textLimit))
+	}
+	t.line("\n" + t.paint(bold, "verdict") + "  " + t.outcome(r.Verdict.Outcome))
+	return t.out.Bytes()
+}
+
+// Checks returns the verdict alone: each check with its reasons.
+func Checks(v policy.Verdict, style Style) []byte {
+	t := &text{style: style}
+	t.checks(v)
+	t.line("\n" + t.paint(bold, "verdict") + "  " + t.outcome(v.Outcome))
+	return bytes.TrimPrefix(t.out.Bytes(), []byte("\n"))
+}
+
+type text struct {
+	out   bytes.Buffer
+	style Style
+}
+
+// Codes of terminal colours (ECMA-48, SGR).
+const (
+	bold   = "1"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+)
+
+func (t *text) paint(code, s string) string {
+	if !t.style.Color {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (t *text) line(s string) { t.out.WriteString(s + "\n") }
+
+func (t *text) field(name, value string) {
+	t.line(fmt.Sprintf("%-9s %s", name, plain(value, textLimit)))
+}
+
+func packageLine(ecosystems []catalog.Ecosystem) string {
+	total := 0
+	parts := make([]string, 0, len(ecosystems))
+	sorted := slices.SortedFunc(slices.Values(ecosystems), func(a, b catalog.Ecosystem) int {
+		return cmp.Or(cmp.Compare(b.Packages, a.Packages), cmp.Compare(a.Name, b.Name))
+	})
+	for _, e := range sorted {
+		total += e.Packages
+		parts = append(parts, fmt.Sprintf("%d %s", e.Packages, e.Name))
+	}
+	return fmt.Sprintf("%d: %s", total, strings.Join(parts, ", "))
+}
+
+func (t *text) findings(scan finding.Scan) {
+	counts := scan.Summary().Counts
+	line := countLine(counts.Effective)
+	if suppressed := counts.Raw.Total() - counts.Effective.Total(); suppressed > 0 {
+		line += fmt.Sprintf(" (%d more suppressed)", suppressed)
+	}
+	t.field("findings", line)
+	worst := worstFindings(scan.Findings)
+	if len(worst) == 0 {
+		return
+	}
+	rows := [][]string{}
+	for _, f := range worst {
+		fixed := "no fix known"
+		if f.Fixable() {
+			fixed = strings.Join(f.FixedIn, ", ")
+		}
+		rows = append(rows, []string{f.Severity.String(), f.ID, f.Package.Name + " " + f.Package.Version, fixed})
+	}
+	t.line("")
+	t.table([]string{"SEVERITY", "ID", "PACKAGE", "FIXED IN"}, rows)
+	if more := counts.Effective.Total() - len(worst); more > 0 {
+		t.line(fmt.Sprintf("  and %d more in %s", more, fileScan))
+	}
+}
+
+// worstFindings returns the first findings that count, in their order.
+func worstFindings(findings []finding.Finding) []finding.Finding {
+	var worst []finding.Finding
+	for _, f := range findings {
+		if f.Effective() && len(worst) < worstShown {
+			worst = append(worst, f)
+		}
+	}
+	return worst
+}
+
+func (t *text) attestations(r pipeline.Result) {
+	heading := "attached and verified"
+	if !r.Pushed {
+		heading = "signed and verified, not pushed"
+	}
+	t.line("\n" + t.paint(bold, heading))
+	rows := [][]string{}
+	for _, v := range r.Attached {
+		rows = append(rows, []string{attest.ShortType(v.PredicateType()), shortDigest(v.Envelope().Digest()), shortDigest(v.Signer())})
+	}
+	t.table([]string{"TYPE", "DIGEST", "SIGNED BY"}, rows)
+	if others := len(r.Verified) - len(r.Attached); others > 0 {
+		t.line(fmt.Sprintf("  %d more were there and verified", others))
+	}
+	if len(r.Rejected) > 0 {
+		t.line(fmt.Sprintf("  %d more are there and not believed; hallmark inspect shows them", len(r.Rejected)))
+	}
+}
+
+func (t *text) checks(v policy.Verdict) {
+	if len(v.Results) == 0 {
+		return
+	}
+	t.line("\n" + t.paint(bold, "checks"))
+	for _, c := range v.Results {
+		t.line(fmt.Sprintf("  %s  %s", t.outcome(c.Outcome), plain(checkName(c), textLimit)))
+		for i, reason := range c.Reasons {
+			if i == reasonsShown {
+				t.line(fmt.Sprintf("        and %d more reasons in %s", len(c.Reasons)-i, fileVerdict))
+				break
+			}
+			t.line("        " + shortDigest(plain(reason, textLimit)))
+		}
+	}
+}
+
+func checkName(c policy.Result) string {
+	if c.Title == "" || c.Title == c.Name {
+		return c.Name
+	}
+	return c.Name + ": " + c.Title
+}
+
+func (t *text) outcome(o policy.Outcome) string {
+	switch o {
+	case policy.Pass:
+		return t.paint(green, o.String())
+	case policy.Deny:
+		return t.paint(red, o.String())
+	case policy.Undecided:
+	}
+	return t.paint(yellow, o.String())
+}
+
+// table writes rows in columns as wide as their widest cell. The last column
+// is cut where the line would be wider than the style allows.
+func (t *text) table(header []string, rows [][]string) {
+	if len(rows) == 0 {
+		return
+	}
+	widths := make([]int, len(header))
+	clean := [][]string{header}
+	for _, row := range rows {
+		line := make([]string, len(row))
+		for i, c := range row {
+			line[i] = plain(c, 60)
+		}
+		clean = append(clean, line)
+	}
+	for _, row := range clean {
+		for i, c := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(c))
+		}
+	}
+	for _, row := range clean {
+		var line strings.Builder
+		for i, c := range row {
+			line.WriteString("  " + c)
+			if i < len(row)-1 {
+				line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c)))
+			}
+		}
+		t.line(cut(line.String(), t.style.Width))
+	}
+}
+
+// cut returns at most width characters of s; a width of zero cuts nothing.
+func cut(s string, width int) string {
+	if width <= 0 || utf8.RuneCountInString(s) <= width {
+		return s
+	}
+	return string([]rune(s)[:width-1]) + "…"
+}

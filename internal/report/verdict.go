@@ -1,0 +1,159 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/finding"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+// verdictDocument is verdict.json. Fields are added to it, never changed.
+type verdictDocument struct {
+	Version      int                    `json:"version"`
+	Image        string                 `json:"image"`     // pinned
+	Requested    string                 `json:"requested"` // as it was asked for
+	Digest       string                 `json:"digest"`
+	Verdict      string                 `json:"verdict"` // pass, deny, undecided
+	Pushed       bool                   `json:"pushed"`
+	Counts       *finding.SummaryCounts `json:"counts,omitempty"` // absent: no scan
+	Packages     map[string]int         `json:"packages,omitempty"`
+	Checks       []verdictCheck         `json:"checks"`
+	Attestations []verdictAttestation   `json:"attestations"` // verified
+	Rejected     []verdictRejection     `json:"rejected"`
+	Notes        []string               `json:"notes"`
+}
+
+type verdictCheck struct {
+	Name    string   `json:"name"`
+	Title   string   `json:"title,omitempty"`
+	Verdict string   `json:"verdict"`
+	Reasons []string `json:"reasons"`
+}
+
+type verdictAttestation struct {
+	PredicateType string `json:"predicateType"`
+	Digest        string `json:"digest"`
+	Signer        string `json:"signer"`
+	Own           bool   `json:"own"` // made by this run
+}
+
+type verdictRejection struct {
+	ClaimedType string `json:"claimedType"`
+	Digest      string `json:"digest"`
+	Reason      string `json:"reason"`
+}
+
+// Verdict returns verdict.json: the result for machines, indented, with a final
+// newline.
+func Verdict(r pipeline.Result) ([]byte, error) {
+	doc := verdictDocument{
+		Version:      1,
+		Image:        r.Subject.String(),
+		Requested:    r.Subject.Requested(),
+		Digest:       "sha256:" + r.Subject.Hex(),
+		Verdict:      r.Verdict.Outcome.String(),
+		Pushed:       r.Pushed,
+		Packages:     map[string]int{},
+		Checks:       checks(r.Verdict),
+		Attestations: attestations(r),
+		Rejected:     []verdictRejection{},
+		Notes:        append([]string{}, r.Notes...),
+	}
+	for _, e := range r.Ecosystems {
+		doc.Packages[e.Name] = e.Packages
+	}
+	if r.Scan != nil {
+		counts := r.Scan.Summary().Counts
+		doc.Counts = &counts
+	}
+	for _, x := range r.Rejected {
+		doc.Rejected = append(doc.Rejected, verdictRejection{ClaimedType: x.ClaimedType, Digest: x.Digest, Reason: x.Reason.Error()})
+	}
+	return indented("verdict.json", doc)
+}
+
+func checks(v policy.Verdict) []verdictCheck {
+	out := []verdictCheck{}
+	for _, c := range v.Results {
+		out = append(out, verdictCheck{
+			Name: c.Name, Title: c.Title, Verdict: c.Outcome.String(), Reasons: append([]string{}, c.Reasons...),
+		})
+	}
+	return out
+}
+
+func attestations(r pipeline.Result) []verdictAttestation {
+	own := map[string]bool{}
+	for _, v := range r.Attached {
+		own[v.Envelope().Digest()] = true
+	}
+	out := []verdictAttestation{}
+	for _, v := range r.Verified {
+		digest := v.Envelope().Digest()
+		out = append(out, verdictAttestation{PredicateType: v.PredicateType(), Digest: digest, Signer: v.Signer(), Own: own[digest]})
+	}
+	return out
+}
+
+// Statements returns verified attestations as one JSON array, whatever their
+// number: what verify --output json prints.
+func Statements(verified []verify.Verified) ([]byte, error) {
+	type entry struct {
+		PredicateType string          `json:"predicateType"`
+		Digest        string          `json:"digest"`
+		Signer        string          `json:"signer"`
+		Statement     json.RawMessage `json:"statement"`
+	}
+	entries := make([]entry, len(verified))
+	for i, v := range verified {
+		entries[i] = entry{v.PredicateType(), v.Envelope().Digest(), v.Signer(), v.Payload()}
+	}
+	return indented("the statements", entries)
+}
+
+func indented(what string, value any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", what, err)
+	}
+	return out.Bytes(), nil
+}
+
+// attestationFile returns the base name under which an attestation is written.
+func attestationFile(predicateType, digest string) string {
+	return fileName(attest.ShortType(predicateType)) + "-" + strings.TrimPrefix(shortDigest(digest), "sha256:")
+}
+
+// fileName maps a predicate type to letters, digits, dots and dashes.
+func fileName(s string) string {
+	out := []rune{}
+	for _, c := range s {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.':
+			out = append(out, c)
+		default:
+			out = append(out, '-')
+		}
+		if len(out) == 80 {
+			break
+		}
+	}
+	return string(out)
+}
+
+// ChecksJSON returns a verdict alone: what gate --output json prints.
+func ChecksJSON(v policy.Verdict) ([]byte, error) {
+	return indented("the verdict", struct {
+		Verdict string         `json:"verdict"`
+		Checks  []verdictCheck `json:"checks"`
+	}{v.Outcome.String(), checks(v)})
+}

@@ -1,0 +1,129 @@
+// Package sign turns statements into signed envelopes. A signer is whatever
+// holds a key; today that is a key file of cosign.
+//
+// Statements are signed as DSSE over the payload type of in-toto, without a
+// key id, as cosign writes and expects them.
+package sign
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/sigstore/cosign/v2/pkg/cosign"
+	"github.com/sigstore/sigstore/pkg/signature"
+	"github.com/sigstore/sigstore/pkg/signature/dsse"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+)
+
+// PasswordVariable names the environment variable that holds the password of a
+// key file, as with cosign.
+const PasswordVariable = "COSIGN_PASSWORD"
+
+// Environment looks up an environment variable, as os.LookupEnv does.
+type Environment func(name string) (string, bool)
+
+// Key signs with a private key that was decrypted into memory.
+type Key struct {
+	signer signature.SignerVerifier
+	public crypto.PublicKey
+}
+
+// LoadKey reads a cosign private key: a file's path, or env://NAME for one in
+// the environment. The password comes from COSIGN_PASSWORD; it may be empty,
+// but it must be set, since a job cannot be asked.
+func LoadKey(reference string, env Environment) (Key, error) {
+	encrypted, err := readKey(reference, env)
+	if err != nil {
+		return Key{}, err
+	}
+	if err := checkFormat(reference, encrypted); err != nil {
+		return Key{}, err
+	}
+	password, ok := env(PasswordVariable)
+	if !ok {
+		return Key{}, fault.WithHint(fmt.Errorf("loading the key %s: no password given", reference),
+			"set %s; to the empty string if the key has none", PasswordVariable)
+	}
+	signer, err := cosign.LoadPrivateKey(encrypted, []byte(password), nil)
+	if err != nil {
+		return Key{}, explainKeyError(reference, err)
+	}
+	public, err := signer.PublicKey()
+	if err != nil {
+		return Key{}, fmt.Errorf("loading the key %s: %w", reference, err)
+	}
+	return Key{signer: signer, public: public}, nil
+}
+
+// Public returns the public half.
+func (k Key) Public() crypto.PublicKey { return k.public }
+
+// Sign returns the envelope of a statement.
+func (k Key) Sign(ctx context.Context, st attest.Statement) (attest.Envelope, error) {
+	if err := ctx.Err(); err != nil {
+		return attest.Envelope{}, fmt.Errorf("signing the statement of type %s: %w", st.PredicateType, err)
+	}
+	payload, err := st.Encode()
+	if err != nil {
+		return attest.Envelope{}, err
+	}
+	raw, err := dsse.WrapSigner(k.signer, attest.PayloadType).SignMessage(bytes.NewReader(payload))
+	if err != nil {
+		return attest.Envelope{}, fmt.Errorf("signing the statement of type %s: %w", st.PredicateType, err)
+	}
+	return attest.ParseEnvelope(raw)
+}
+
+func readKey(reference string, env Environment) ([]byte, error) {
+	name, fromEnv := strings.CutPrefix(reference, "env://")
+	if fromEnv {
+		value, ok := env(name)
+		if !ok || value == "" {
+			return nil, fault.WithHint(fmt.Errorf("loading the key %s: the variable is not set", reference),
+				"is the secret available to this job, and to this branch?")
+		}
+		return []byte(value), nil
+	}
+	if scheme, _, ok := strings.Cut(reference, "://"); ok {
+		return nil, fault.WithHint(fault.Usagef("loading the key %s: no signer for %s://", reference, scheme),
+			"use a key file or env://NAME")
+	}
+	content, err := os.ReadFile(reference)
+	if err != nil {
+		return nil, fault.WithHint(fmt.Errorf("loading the key %s: %w", reference, errors.Unwrap(err)),
+			"hallmark keygen makes a key pair: cosign.key, cosign.pub")
+	}
+	return content, nil
+}
+
+func checkFormat(reference string, content []byte) error {
+	block, _ := pem.Decode(content)
+	switch {
+	case block == nil:
+		return fault.WithHint(fmt.Errorf("loading the key %s: not a PEM file", reference),
+			"hallmark reads the encrypted keys of cosign: make one with hallmark keygen")
+	case block.Type == "PUBLIC KEY":
+		return fault.WithHint(fmt.Errorf("loading the key %s: it is a public key", reference),
+			"signing needs the private half, usually cosign.key")
+	case block.Type != cosign.CosignPrivateKeyPemType && block.Type != cosign.SigstorePrivateKeyPemType:
+		return fault.WithHint(fmt.Errorf("loading the key %s: it is a PEM block of type %q, not a cosign key", reference, block.Type),
+			"convert it with: cosign import-key-pair --key %s", reference)
+	}
+	return nil
+}
+
+func explainKeyError(reference string, err error) error {
+	if strings.Contains(err.Error(), "decrypt") {
+		return fault.WithHint(fmt.Errorf("loading the key %s: the password does not fit", reference),
+			"check %s", PasswordVariable)
+	}
+	return fmt.Errorf("loading the key %s: %w", reference, err)
+}

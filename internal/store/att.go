@@ -1,0 +1,263 @@
+// Package store keeps envelopes beside the image that they are about, in its
+// registry, and gives back what is there.
+//
+// The store for the .att tag follows cosign: an image manifest under the tag
+// sha256-<hex>.att whose layers are DSSE envelopes
+// (https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md).
+// What a run attaches becomes visible with one manifest write: all of it or
+// nothing. Layers of other signers are carried over as they are.
+//
+// A registry offers no compare-and-swap on a tag, so a write is read back. If
+// another writer came in between, the two are merged and written again.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/sigstore/cosign/v2/pkg/oci"
+	ociempty "github.com/sigstore/cosign/v2/pkg/oci/empty"
+	ocimutate "github.com/sigstore/cosign/v2/pkg/oci/mutate"
+	ociremote "github.com/sigstore/cosign/v2/pkg/oci/remote"
+	ocistatic "github.com/sigstore/cosign/v2/pkg/oci/static"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+)
+
+const (
+	envelopeMediaType   = types.MediaType("application/vnd.dsse.envelope.v1+json")
+	predicateAnnotation = "predicateType" // cosign's, on the layer
+	attempts            = 6               // writes before a contended tag is given up
+)
+
+// Att is the store under the tag sha256-<hex>.att.
+type Att struct {
+	remote []remote.Option
+	target *name.Repository
+}
+
+// NewAtt returns the store. Attestations lie in target, as COSIGN_REPOSITORY
+// has it, or beside the image if target is nil.
+func NewAtt(options []remote.Option, target *name.Repository) Att {
+	return Att{remote: options, target: target}
+}
+
+// Location returns the tag that holds the attestations of a subject.
+func (a Att) Location(s attest.Subject) (name.Tag, error) {
+	tag, err := ociremote.AttestationTag(s.Digest(), a.options()...)
+	if err != nil {
+		return name.Tag{}, fmt.Errorf("naming the attestations of %s: %w", s, err)
+	}
+	return tag, nil
+}
+
+// List returns all that is attached to a subject, in the order of the manifest,
+// and nothing where there is no such tag. What cannot be read is an entry with
+// its error, not the end of the list.
+func (a Att) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
+	_, signatures, err := a.read(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return entries(ctx, signatures), nil
+}
+
+// Attach writes envelopes to a subject. mine tells whether an entry that is
+// already there may be replaced by one of the same predicate type; all others
+// are kept. When it returns without error, everything it attached and
+// everything it kept was read back from the registry.
+func (a Att) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine func(attest.Envelope) bool) error {
+	added, err := layers(signed)
+	if err != nil {
+		return fmt.Errorf("attaching to %s: %w", s, err)
+	}
+	for attempt := range attempts {
+		kept, err := a.writeOnce(ctx, s, added, Replaces(signed, mine))
+		if err != nil {
+			return fmt.Errorf("attaching to %s: %w", s, err)
+		}
+		missing, err := a.missing(ctx, s, slices.Concat(kept, digests(added)))
+		if err != nil {
+			return fmt.Errorf("reading back what was attached to %s: %w", s, err)
+		}
+		if missing == 0 {
+			return nil
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return fmt.Errorf("attaching to %s: %w", s, err)
+		}
+	}
+	return fault.WithHint(fmt.Errorf("attaching to %s: other writers kept replacing the tag, %d attempts were lost", s, attempts),
+		"attach from one job at a time, or run this one again")
+}
+
+// writeOnce merges and writes, and returns the digests of the layers it kept.
+func (a Att) writeOnce(ctx context.Context, s attest.Subject, added []oci.Signature, replace func(Entry) bool) ([]string, error) {
+	tag, current, err := a.read(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	fresh := digests(added)
+	var kept []oci.Signature
+	var keptDigests []string
+	for i, e := range entries(ctx, current) {
+		if e.Unread {
+			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer; run again, or delete %s to start over", tag)
+		}
+		if replace(e) || slices.Contains(fresh, e.Digest) {
+			continue
+		}
+		kept = append(kept, current[i])
+		keptDigests = append(keptDigests, e.Digest)
+	}
+	all, err := ocimutate.AppendSignatures(ociempty.Signatures(), false, slices.Concat(kept, added)...)
+	if err != nil {
+		return nil, err
+	}
+	if err := remote.Write(tag, all, a.with(ctx)...); err != nil {
+		return nil, explainWrite(ctx, tag, err)
+	}
+	return keptDigests, nil
+}
+
+// missing counts the wanted layers that the tag does not list.
+func (a Att) missing(ctx context.Context, s attest.Subject, wanted []string) (int, error) {
+	_, current, err := a.read(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	present := digests(current)
+	count := 0
+	for _, w := range wanted {
+		if !slices.Contains(present, w) {
+			count++
+		}
+	}
+	return count, nil
+}
+
+// read returns the layers under the tag; none where the tag is not there.
+func (a Att) read(ctx context.Context, s attest.Subject) (name.Tag, []oci.Signature, error) {
+	tag, err := a.Location(s)
+	if err != nil {
+		return name.Tag{}, nil, err
+	}
+	set, err := ociremote.Signatures(tag, ociremote.WithRemoteOptions(a.with(ctx)...))
+	if err != nil {
+		return tag, nil, fmt.Errorf("reading %s: %w", tag, cause(ctx, err))
+	}
+	current, err := set.Get()
+	if err != nil {
+		return tag, nil, fmt.Errorf("reading %s: %w", tag, cause(ctx, err))
+	}
+	return tag, current, nil
+}
+
+func (a Att) options() []ociremote.Option {
+	options := []ociremote.Option{ociremote.WithRemoteOptions(a.remote...)}
+	if a.target != nil {
+		options = append(options, ociremote.WithTargetRepository(*a.target))
+	}
+	return options
+}
+
+func (a Att) with(ctx context.Context) []remote.Option {
+	return append(slices.Clone(a.remote), remote.WithContext(ctx))
+}
+
+// layers returns the envelopes in the form that they are written in.
+func layers(signed []Signed) ([]oci.Signature, error) {
+	out := make([]oci.Signature, len(signed))
+	for i, s := range signed {
+		layer, err := ocistatic.NewAttestation(s.Envelope.Raw(),
+			ocistatic.WithLayerMediaType(envelopeMediaType),
+			ocistatic.WithAnnotations(map[string]string{predicateAnnotation: s.PredicateType}))
+		if err != nil {
+			return nil, err
+		}
+		out[i] = layer
+	}
+	return out, nil
+}
+
+// Replaces returns whether an entry gives way to what is signed now: it is mine,
+// and one of the signed is of its predicate type.
+func Replaces(signed []Signed, mine func(attest.Envelope) bool) func(Entry) bool {
+	return func(e Entry) bool {
+		if e.Err != nil {
+			return false
+		}
+		envelope, err := attest.ParseEnvelope(e.Raw)
+		if err != nil || !mine(envelope) {
+			return false
+		}
+		statement, err := attest.ParseStatement(envelope.Payload())
+		return err == nil && slices.ContainsFunc(signed, func(s Signed) bool {
+			return attest.SameType(s.PredicateType, statement.PredicateType)
+		})
+	}
+}
+
+func digests(signatures []oci.Signature) []string {
+	out := make([]string, len(signatures))
+	for i, s := range signatures {
+		out[i] = digestOf(s)
+	}
+	return out
+}
+
+func digestOf(layer v1.Layer) string {
+	digest, err := layer.Digest()
+	if err != nil {
+		return "" // matches no digest that is looked for
+	}
+	return digest.String()
+}
+
+// pause waits before another attempt, longer each time and by chance, so that
+// writers who met once do not meet again.
+func pause(ctx context.Context, attempt int) error {
+	limit := 100 * time.Millisecond << attempt
+	timer := time.NewTimer(limit/2 + rand.N(limit)) //nolint:gosec // not a secret
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// cause prefers the reason for which the context ended to what the network
+// made of it.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func explainWrite(ctx context.Context, tag name.Tag, err error) error {
+	err = fmt.Errorf("writing %s: %w", tag, cause(ctx, err))
+	var status *transport.Error
+	if !errors.As(err, &status) {
+		return err
+	}
+	switch status.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fault.WithHint(err, "this job's login may pull but not push: give registry-username and registry-password of one that may")
+	default:
+		return err
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	stdio := cli.Stdio{Out: os.Stdout, Err: os.Stderr}
 	code := cli.Main(ctx, os.Args[1:], stdio, os.LookupEnv)
 	stop()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
 )
@@ -122,6 +123,9 @@ func NewPredicate(uri string, content []byte, now time.Time) (Predicate, error) 
 }
 
 func customPredicate(content []byte, now time.Time) (Predicate, error) {
+	if !utf8.Valid(content) {
+		return Predicate{}, errors.New("not UTF-8 text, and a custom predicate is a string of JSON")
+	}
 	body, err := json.Marshal(struct {
 		Data      string
 		Timestamp string

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // Types of an in-toto statement. Attestations under the .att tag carry v0.1, as
@@ -68,15 +67,20 @@ func (st Statement) Encode() ([]byte, error) {
 
 // ParseStatement decodes the payload of an envelope. It takes in-toto v0.1 and
 // v1 and nothing else; a statement without a predicate type, without subjects
-// or with anything behind the JSON is refused.
+// or with anything behind the JSON is refused. Keys are compared exactly, as a
+// policy engine does that is later given the same bytes.
 func ParseStatement(payload []byte) (Statement, error) {
-	var st Statement
-	dec := json.NewDecoder(bytes.NewReader(payload))
-	if err := dec.Decode(&st); err != nil {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &fields); err != nil {
 		return Statement{}, fmt.Errorf("decoding the statement: %w", err)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Statement{}, errors.New("decoding the statement: more than one JSON value")
+	st := Statement{Predicate: fields["predicate"]}
+	for key, target := range map[string]any{"_type": &st.Type, "predicateType": &st.PredicateType, "subject": &st.Subjects} {
+		if value, ok := fields[key]; ok {
+			if err := json.Unmarshal(value, target); err != nil {
+				return Statement{}, fmt.Errorf("decoding the statement's %s: %w", key, err)
+			}
+		}
 	}
 	switch {
 	case st.Type != StatementV01 && st.Type != StatementV1:

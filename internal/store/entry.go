@@ -29,14 +29,26 @@ type Entry struct {
 	Unread      bool   // reading failed; the same entry may be readable later
 }
 
-// entries reads the layers, a few at a time.
+// maxTotal bounds what one listing holds in memory, in bytes: 512 MiB.
+const maxTotal = 512 << 20
+
+// entries reads the layers, a few at a time and in their order up to maxTotal.
 func entries(ctx context.Context, signatures []oci.Signature) []Entry {
 	out := make([]Entry, len(signatures))
 	var group errgroup.Group
 	group.SetLimit(4)
+	var total int64
 	for i, s := range signatures {
+		out[i] = describe(s)
+		if out[i].Err != nil {
+			continue
+		}
+		if total += out[i].Size; total > maxTotal {
+			out[i].Err = fmt.Errorf("with it and those before it, the attestations have over %d bytes (512 MiB)", maxTotal)
+			continue
+		}
 		group.Go(func() error {
-			out[i] = entry(ctx, s)
+			out[i].fill(ctx, s)
 			return nil
 		})
 	}
@@ -44,7 +56,8 @@ func entries(ctx context.Context, signatures []oci.Signature) []Entry {
 	return out
 }
 
-func entry(ctx context.Context, s oci.Signature) Entry {
+// describe returns what the manifest says of a layer.
+func describe(s oci.Signature) Entry {
 	e := Entry{Digest: digestOf(s)}
 	if mediaType, err := s.MediaType(); err == nil {
 		e.MediaType = string(mediaType)
@@ -52,24 +65,22 @@ func entry(ctx context.Context, s oci.Signature) Entry {
 	if annotations, err := s.Annotations(); err == nil {
 		e.ClaimedType = annotations[predicateAnnotation]
 	}
-	size, err := s.Size()
-	if err != nil {
-		e.Err = err
-		return e
+	e.Size, e.Err = s.Size()
+	if e.Err == nil && e.Size > attest.MaxSize {
+		e.Err = fmt.Errorf("it has %d bytes, the limit is %d (128 MiB)", e.Size, attest.MaxSize)
 	}
-	e.Size = size
-	if size > attest.MaxSize {
-		e.Err = fmt.Errorf("it has %d bytes, the limit is %d (128 MiB)", size, attest.MaxSize)
-		return e
-	}
+	return e
+}
+
+// fill reads the layer's bytes.
+func (e *Entry) fill(ctx context.Context, s oci.Signature) {
 	raw, err := readLayer(s)
 	if err != nil {
 		e.Err = fmt.Errorf("reading the layer %s: %w", e.Digest, cause(ctx, err))
 		e.Unread = true
-		return e
+		return
 	}
 	e.Raw = raw
-	return e
 }
 
 // readLayer reads a layer's bytes; the registry client checks their digest.

@@ -20,6 +20,7 @@ import (
 	stereofile "github.com/anchore/stereoscope/pkg/file"
 	stereoimage "github.com/anchore/stereoscope/pkg/image"
 	"github.com/anchore/syft/syft"
+	"github.com/anchore/syft/syft/cataloging"
 	"github.com/anchore/syft/syft/sbom"
 	"github.com/anchore/syft/syft/source"
 	"github.com/anchore/syft/syft/source/stereoscopesource"
@@ -74,7 +75,7 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 	}
 	src, err := open(ctx, subject, content, unpacked)
 	if err != nil {
-		return SBOM{}, fmt.Errorf("unpacking %s: %w", subject, err)
+		return SBOM{}, fmt.Errorf("unpacking %s: %w", subject, explain(err))
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 
@@ -106,8 +107,13 @@ func open(ctx context.Context, subject attest.Subject, content v1.Image, dir str
 	return stereoscopesource.New(img, stereoscopesource.ImageConfig{Reference: subject.String()}), nil
 }
 
+// configuration is syft's default without the files, but with the symbols of Go
+// programs: with them the scan can drop the advisories about functions that a
+// program does not have, as grype does when it catalogs an image itself.
 func configuration() *syft.CreateSBOMConfig {
-	return syft.DefaultCreateSBOMConfig().WithoutFiles()
+	config := syft.DefaultCreateSBOMConfig().WithoutFiles()
+	config.Packages.Golang = config.Packages.Golang.WithCaptureSymbols(cataloging.SymbolScopeAll)
+	return config
 }
 
 // creation returns the time that stands for the making of the SBOM: when the

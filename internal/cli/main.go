@@ -5,11 +5,13 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -48,6 +50,7 @@ type app struct {
 	stdio   Stdio
 	env     lookup
 	warning bool // gate: warn
+	json    bool // log-format: json
 }
 
 // denied is the error of a verdict that is not a pass. Its reasons have been
@@ -62,16 +65,33 @@ func (a *app) finish(err error) int {
 	code := exitCode(err)
 	var verdict denied
 	if err != nil && !errors.As(err, &verdict) {
-		_, _ = fmt.Fprintf(a.stdio.Err, "hallmark: %s\n", oneLine(err))
-		if hint := fault.HintOf(err); hint != "" {
-			_, _ = fmt.Fprintf(a.stdio.Err, "    hint: %s\n", hint)
-		}
+		a.complain("error", oneLine(err), fault.HintOf(err))
 	}
 	if a.warning && (code == exitDenied || code == exitUndecided) {
-		_, _ = fmt.Fprintf(a.stdio.Err, "hallmark: warning: the gate says no (%d), but gate is warn\n", code)
+		a.complain("warning", fmt.Sprintf("the gate says no (%d), but gate is warn", code), "")
 		return exitPassed
 	}
 	return code
+}
+
+// complain prints a message, and a hint on the next line; as one JSON object
+// where machines read.
+func (a *app) complain(level, message, hint string) {
+	if a.json {
+		fields := map[string]string{level: message}
+		if hint != "" {
+			fields["hint"] = hint
+		}
+		_ = json.NewEncoder(a.stdio.Err).Encode(fields)
+		return
+	}
+	if level != "error" {
+		message = level + ": " + message
+	}
+	_, _ = fmt.Fprintf(a.stdio.Err, "hallmark: %s\n", message)
+	if hint != "" {
+		_, _ = fmt.Fprintf(a.stdio.Err, "    hint: %s\n", hint)
+	}
 }
 
 // exitCode is the one place where errors become exit codes.
@@ -101,12 +121,26 @@ func stopped(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
-	return fmt.Errorf("stopped before the end: %w", context.Cause(ctx))
+	stop := fmt.Errorf("stopped before the end: %w", context.Cause(ctx))
+	var late timeoutError
+	if errors.As(stop, &late) {
+		return fault.WithHint(stop, "give it more time with timeout")
+	}
+	return stop
 }
 
-// oneLine returns an error as one line, as errors of libraries may have many.
+// oneLine returns an error as one line of bounded length that can be printed:
+// errors of libraries may have many, and hold what a registry answered.
 func oneLine(err error) string {
-	return strings.Join(strings.Fields(err.Error()), " ")
+	const limit = 1000
+	words := strings.FieldsFunc(strings.ToValidUTF8(err.Error(), ""), func(r rune) bool {
+		return !unicode.IsGraphic(r) || unicode.IsSpace(r)
+	})
+	line := []rune(strings.Join(words, " "))
+	if len(line) > limit {
+		line = append(line[:limit-1], '…')
+	}
+	return string(line)
 }
 
 func (a *app) root() *cobra.Command {
@@ -149,14 +183,16 @@ func (a *app) command(name, argument, short string, run func(ctx context.Context
 		Short: short,
 		Args: func(_ *cobra.Command, args []string) error {
 			if most := len(strings.Fields(argument)); len(args) > most {
-				return fault.Usagef("hallmark %s takes %d arguments, not %d", name, most, len(args))
+				return fault.Usagef("hallmark %s takes %s, not %d", name, []string{"no argument", "1 argument"}[most], len(args))
 			}
 			return nil
 		},
 	}
 	define(c.Flags(), taken)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return run(c.Context(), values{flags: c.Flags(), env: a.env, inputs: taken}, args)
+		v := values{flags: c.Flags(), env: a.env, inputs: taken}
+		a.json = v.text("log-format") == "json" // from here on, whatever goes wrong
+		return run(c.Context(), v, args)
 	}
 	return c
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/evidence"
+	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
@@ -30,10 +31,18 @@ func (a *app) timed(ctx context.Context, v values, work func(ctx context.Context
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it ran past its timeout of %s", limit))
+	if limit == 0 {
+		return fault.Usagef("timeout is %q: it must be more than nothing", v.text("timeout"))
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError{limit})
 	defer cancel()
 	return stopped(ctx, work(ctx))
 }
+
+// timeoutError is why a job ended that ran for too long.
+type timeoutError struct{ limit time.Duration }
+
+func (e timeoutError) Error() string { return "it ran past its timeout of " + e.limit.String() }
 
 // runJob prepares all that can be wrong with what was asked for before it
 // touches a registry.
@@ -80,9 +89,25 @@ func (a *app) conclude(folder report.Folder, result pipeline.Result, runErr erro
 	if runErr != nil {
 		return runErr
 	}
-	_, _ = a.stdio.Out.Write(report.Text(result, a.style()))
-	_, _ = fmt.Fprintf(a.stdio.Out, "reports  %s\n", folder.Path())
+	if err := a.printResult(folder, result); err != nil {
+		return err
+	}
 	return a.verdict(result.Verdict)
+}
+
+// printResult prints the result for people, or as verdict.json where machines
+// read.
+func (a *app) printResult(folder report.Folder, result pipeline.Result) error {
+	if a.json {
+		document, err := report.Verdict(result)
+		if err != nil {
+			return err
+		}
+		_, err = a.stdio.Out.Write(document)
+		return err
+	}
+	_, err := fmt.Fprintf(a.stdio.Out, "%sreports  %s\n", report.Text(result, a.style()), folder.Path())
+	return err
 }
 
 // verdict turns a verdict into the error that its exit code stands for.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 )
@@ -66,7 +67,8 @@ func (p *Progress) end(name, outcome string, took time.Duration, err error) {
 	if p.mode == Live {
 		_, _ = io.WriteString(p.out, eraseLine)
 	}
-	_, _ = fmt.Fprintf(p.out, "%-8s %s %s\n", name, outcome, duration(took))
+	line := fmt.Sprintf("%-8s %s %s", name, outcome, duration(took))
+	_, _ = io.WriteString(p.out, strings.TrimRight(line, " ")+"\n")
 }
 
 func (p *Progress) event(name, outcome string, took time.Duration, err error) {

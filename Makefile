@@ -1,0 +1,78 @@
+# Everything that is built or fetched goes to .cache, which git ignores.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GOLANGCI_VERSION := v2.15.0
+CACHE := $(CURDIR)/.cache
+BIN := $(CACHE)/bin
+PEERS := $(CACHE)/peers
+LINT := $(CACHE)/lint/$(GOLANGCI_VERSION)/golangci-lint
+FUZZTIME ?= 10s
+ROUNDS ?= 5
+
+export CGO_ENABLED := 0
+
+.PHONY: help
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Show everything on this machine alone, without a network
+	@go run ./cmd/hallmark demo
+
+.PHONY: build
+build: ## Build the binary into .cache/bin
+	@mkdir -p $(BIN)
+	go build -trimpath -ldflags '-s -w' -o $(BIN)/hallmark ./cmd/hallmark
+
+.PHONY: test
+test: ## Run the unit and command tests
+	go test ./...
+
+.PHONY: lint
+lint: $(LINT) ## Check style, layers and that the modules are tidy
+	go mod tidy -diff
+	go -C e2e mod tidy -diff
+	$(LINT) run ./...
+	cd e2e && $(LINT) run --config ../.golangci.yml ./...
+
+.PHONY: fix
+fix: $(LINT) ## Format the code as the linter wants it
+	$(LINT) fmt ./...
+	cd e2e && $(LINT) fmt --config ../.golangci.yml ./...
+
+.PHONY: e2e
+e2e: build peers ## Test against a real registry and the real peers; installs them
+	e2e/install docker-registry
+	if [ -x ../shared/realworld/make-images ]; then e2e/install mmdebstrap npm; fi
+	cd e2e && go test -count=1 -timeout 40m -v .
+
+.PHONY: bench
+bench: build peers ## Measure the whole job beside the peers' pipeline (ROUNDS=5)
+	e2e/install docker-registry
+	if [ -x ../shared/realworld/make-images ]; then e2e/install mmdebstrap npm jq; fi
+	cd e2e && go run ./bench -rounds $(ROUNDS)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for a while (FUZZTIME=10s)
+	@grep -rlE --include='*_test.go' '^func Fuzz' cmd internal | while read -r file; do \
+		grep -oE '^func Fuzz[A-Za-z0-9_]+' "$$file" | cut -c6- | while read -r name; do \
+			echo "$$(dirname "$$file") $$name"; \
+			go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) </dev/null; \
+		done; \
+	done
+
+.PHONY: peers
+peers: ## Build the pinned peers: cosign, syft, grype, crane, the policy tester
+	@mkdir -p $(PEERS)
+	go -C e2e build -trimpath -o $(PEERS)/ tool
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf $(CACHE)
+
+# Built outside the product's module, so that its go.mod stays the product's.
+$(LINT):
+	@mkdir -p $(@D)
+	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)

@@ -1,0 +1,195 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/catalog"
+	"github.com/hallmark-ci/hallmark/internal/evidence"
+	"github.com/hallmark-ci/hallmark/internal/image"
+	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/store"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+// run is one run under way: what it was asked for and what came of it so far.
+type run struct {
+	Rooms
+	job    Job
+	result Result
+}
+
+func (r *run) open(ctx context.Context) (image.Image, error) {
+	end := r.Progress.Stage("resolve")
+	img, err := r.Images.Open(ctx, r.job.Reference)
+	if err != nil {
+		end("", err)
+		return image.Image{}, err
+	}
+	r.result.Subject = img.Subject()
+	end(img.Subject().String(), nil)
+	return img, nil
+}
+
+func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error) {
+	end := r.Progress.Stage("catalog")
+	bom, err := r.Catalog(ctx, img.Subject(), img.Content(), r.job.TempDir)
+	if err != nil {
+		end("", err)
+		return catalog.SBOM{}, err
+	}
+	r.result.Ecosystems = bom.Ecosystems()
+	total := 0
+	for _, e := range r.result.Ecosystems {
+		total += e.Packages
+	}
+	end(fmt.Sprintf("%d packages", total), nil)
+	return bom, nil
+}
+
+// gather makes every predicate of the run, in a stable order.
+func (r *run) gather(ctx context.Context, bom catalog.SBOM) ([]attest.Predicate, error) {
+	var predicates []attest.Predicate
+	for _, format := range r.job.Formats {
+		document, err := bom.Encode(format)
+		if err != nil {
+			return nil, err
+		}
+		r.result.SBOMs = append(r.result.SBOMs, Document{Format: format, Content: document})
+		predicates = append(predicates, sbomPredicate(format, document))
+	}
+	if r.Scanner != nil {
+		p, err := r.scan(ctx, bom)
+		if err != nil {
+			return nil, err
+		}
+		predicates = append(predicates, p)
+	}
+	return append(predicates, r.job.Brought...), nil
+}
+
+func sbomPredicate(format catalog.Format, document []byte) attest.Predicate {
+	if format == catalog.SPDX {
+		return evidence.SPDX(document)
+	}
+	return evidence.CycloneDX(document)
+}
+
+func (r *run) scan(ctx context.Context, bom catalog.SBOM) (attest.Predicate, error) {
+	end := r.Progress.Stage("scan")
+	scan, err := r.Scanner.Scan(ctx, bom)
+	if err != nil {
+		end("", err)
+		return attest.Predicate{}, err
+	}
+	p, err := evidence.Vuln(scan)
+	if err != nil {
+		end("", err)
+		return attest.Predicate{}, err
+	}
+	r.result.Scan, r.result.ScanBody = &scan, p.Body
+	end(fmt.Sprintf("%d findings", len(scan.Findings)), nil)
+	return p, nil
+}
+
+func (r *run) sign(ctx context.Context, predicates []attest.Predicate) ([]store.Signed, error) {
+	end := r.Progress.Stage("sign")
+	signed := make([]store.Signed, 0, len(predicates))
+	for _, p := range predicates {
+		envelope, err := r.Signer.Sign(ctx, attest.NewStatement(r.result.Subject, p))
+		if err != nil {
+			end("", err)
+			return nil, err
+		}
+		signed = append(signed, store.Signed{PredicateType: p.Type, Envelope: envelope})
+	}
+	end(fmt.Sprintf("%d statements", len(signed)), nil)
+	return signed, nil
+}
+
+func (r *run) attach(ctx context.Context, signed []store.Signed) error {
+	if !r.job.Push {
+		r.result.Notes = append(r.result.Notes, "nothing was pushed: the attestations were signed and verified here only")
+		return nil
+	}
+	end := r.Progress.Stage("attach")
+	if err := r.Store.Attach(ctx, r.result.Subject, signed, r.mine); err != nil {
+		end("", err)
+		return err
+	}
+	r.result.Pushed = true
+	end(fmt.Sprintf("%d attestations", len(signed)), nil)
+	return nil
+}
+
+// mine reports whether this run's signer signed an envelope about this image.
+func (r *run) mine(e attest.Envelope) bool {
+	own, err := verify.TrustKeys(r.Signer.Public())
+	if err != nil {
+		return false
+	}
+	_, err = verify.Verify(e, r.result.Subject, own)
+	return err == nil
+}
+
+// readBack examines what the registry holds now and finds this run's own
+// attestations in it.
+func (r *run) readBack(ctx context.Context, signed []store.Signed) error {
+	end := r.Progress.Stage("verify")
+	from := Lister(r.Store)
+	if !r.job.Push {
+		from = unpushed{Lister: r.Store, signed: signed, mine: r.mine}
+	}
+	examined, err := Examine(ctx, from, r.result.Subject, r.Trust)
+	if err != nil {
+		end("", err)
+		return err
+	}
+	r.result.Examination = examined
+	for _, s := range signed {
+		own, err := examined.find(s, r.result.Subject)
+		if err != nil {
+			end("", err)
+			return err
+		}
+		r.result.Attached = append(r.result.Attached, own)
+	}
+	end(fmt.Sprintf("%d attestations verified", len(examined.Verified)), nil)
+	return nil
+}
+
+// find returns the verified form of an envelope of this run.
+func (e Examination) find(s store.Signed, subject attest.Subject) (verify.Verified, error) {
+	digest := s.Envelope.Digest()
+	if i := slices.IndexFunc(e.Verified, func(v verify.Verified) bool { return v.Envelope().Digest() == digest }); i >= 0 {
+		return e.Verified[i], nil
+	}
+	if i := slices.IndexFunc(e.Rejected, func(r Rejection) bool { return r.Digest == digest }); i >= 0 {
+		return verify.Verified{}, fmt.Errorf("verifying what was attached to %s: its own attestation of type %s: %w",
+			subject, attest.ShortType(s.PredicateType), e.Rejected[i].Reason)
+	}
+	return verify.Verified{}, fmt.Errorf("verifying what was attached to %s: the attestation of type %s is not there",
+		subject, attest.ShortType(s.PredicateType))
+}
+
+func (r *run) gate(ctx context.Context) {
+	end := r.Progress.Stage("gate")
+	r.result.Verdict = r.job.Rules.Decide(ctx, policy.Evidence{Verified: r.result.Verified, Now: r.Now()})
+	r.warnIfMoved(ctx)
+	end(r.result.Verdict.Outcome.String(), nil)
+}
+
+// warnIfMoved says so if the tag no longer names what was examined. The verdict
+// stands: it is about the digest.
+func (r *run) warnIfMoved(ctx context.Context) {
+	now, moved, err := r.Images.Moved(ctx, r.result.Subject)
+	switch {
+	case err != nil:
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("whether %s still names the image examined could not be checked: %v", r.job.Reference, err))
+	case moved:
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf(
+			"%s moved during the run and now names %s, which was not examined; deploy %s", r.job.Reference, now, r.result.Subject))
+	}
+}

@@ -1,0 +1,140 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hallmark-ci/hallmark/internal/fault"
+)
+
+// Bounds of what is read as policies.
+const (
+	maxPolicySize  = 256 << 10 // bytes of one file; the time of compiling can grow with the square
+	maxPolicyFiles = 1000      // of one call of Load
+)
+
+// Load reads and compiles policies: files, and folders with all *.rego files
+// below them in the order of their names. In folders *_test.rego and hidden
+// entries are left out.
+//
+// A file that is not a valid policy is no error: it becomes a Policy that is
+// undecided and says why, so that the others are still evaluated. A path that
+// cannot be read, or a folder without policies, is an error of kind Undecided:
+// a policy that was asked for and is not there must not go unnoticed.
+func Load(paths []string) ([]Policy, error) {
+	var files []string
+	for _, path := range paths {
+		found, err := find(path)
+		if err != nil {
+			return nil, fault.WithHint(fault.Undecidedf("loading policies from %s: %w", path, err),
+				"give a Rego file, or a folder with *.rego files")
+		}
+		for _, file := range found {
+			if !slices.Contains(files, file) {
+				files = append(files, file)
+			}
+		}
+		if len(files) > maxPolicyFiles {
+			return nil, fault.Undecidedf("loading policies from %s: more than %d files", path, maxPolicyFiles)
+		}
+	}
+	policies := make([]Policy, 0, len(files))
+	for _, file := range files {
+		text, err := read(file)
+		if err != nil {
+			return nil, fault.Undecidedf("loading the policy %s: %w", file, err)
+		}
+		policies = append(policies, compile(filepath.ToSlash(file), text))
+	}
+	return policies, nil
+}
+
+// find returns the policy files that a path stands for.
+func find(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	if !info.IsDir() {
+		return []string{filepath.Clean(path)}, nil
+	}
+	files, err := walk(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, errors.New("the folder holds no policy (*.rego)")
+	}
+	return files, nil
+}
+
+// walk returns the policy files in a folder. Links to files are followed, since
+// that is how clusters mount them; a link to a folder is refused, since it may
+// lead in a circle and passing over it would lose policies.
+func walk(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", folder, cause(err))
+	}
+	var files []string
+	for _, entry := range entries {
+		path := filepath.Join(folder, entry.Name())
+		if strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("reading %s: %w", path, cause(err))
+		case info.IsDir() && entry.Type()&fs.ModeSymlink != 0:
+			return nil, fmt.Errorf("%s is a link to a folder; name that folder itself", path)
+		case info.IsDir():
+			below, err := walk(path)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, below...)
+		case isPolicy(entry.Name()) && !info.Mode().IsRegular():
+			return nil, fmt.Errorf("%s is not a regular file", path)
+		case isPolicy(entry.Name()):
+			files = append(files, path)
+		}
+	}
+	return files, nil
+}
+
+func isPolicy(name string) bool {
+	return strings.HasSuffix(name, ".rego") && !strings.HasSuffix(name, "_test.rego")
+}
+
+func read(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", cause(err)
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxPolicySize+1))
+	if err != nil {
+		return "", cause(err)
+	}
+	if len(content) > maxPolicySize {
+		return "", fmt.Errorf("the file is over the limit of %d bytes (256 KiB)", maxPolicySize)
+	}
+	return string(content), nil
+}
+
+// cause returns err without the path that package os puts before it, which the
+// message already has.
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

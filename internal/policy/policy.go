@@ -1,0 +1,117 @@
+// Package policy decides: verified attestations go in, a verdict comes out.
+//
+// A policy is a Rego file in the dialect of the Sigstore Policy Controller, so
+// that the file that gates a job also guards a cluster. It lives in package
+// sigstore and has a rule isCompliant; its input is the whole in-toto
+// statement; it is Rego v0, where import rego.v1 and future.keywords bring the
+// newer syntax. The controller's meaning is kept:
+//
+//   - isCompliant is a boolean, or a set or array of {result, error, warning}.
+//     Of these the first with a true result decides: without a warning it
+//     satisfies the policy, with one it does not. An empty set does not.
+//   - Any one verified attestation that satisfies a policy is enough, whatever
+//     the policy says about the others: those that it denies, cannot be
+//     evaluated on, or takes too long for.
+//
+// custom.predicateType in the file's METADATA annotations names the type of
+// attestation that the policy is about, which a ClusterImagePolicy says outside
+// of the Rego. Without it every attestation is tried.
+//
+// Three outcomes are told apart, where the controller only has two. A policy
+// denies when attestations were there and it said no to each of them. It is
+// undecided when there was none to try, when it is not a policy at all, or when
+// it satisfied none and its answer for at least one is unknown: undefined,
+// failed, of another shape, or not there in time. Undecided is never a pass.
+//
+// In three points Hallmark is stricter than the controller: a built-in function
+// that fails fails the evaluation, instead of being undefined; http.send,
+// net.lookup_ip_addr and opa.runtime do not exist, and nothing else reaches the
+// network; and the time of an evaluation is bounded. In one it differs: the
+// controller passes SBOMs, scans and provenance through its own types first,
+// which drops fields that they do not know. Here input is what was signed.
+//
+// Beside the policies stand two built-in rules, on Hallmark's own scan
+// attestations: severity-cutoff and database-age. The newest scan decides, by
+// the time at which it finished, for an older one says nothing about the
+// vulnerabilities that were published since.
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Outcome is what a policy, a rule or the gate as a whole came to.
+type Outcome int
+
+// The outcomes. The zero value is Undecided: who forgets to decide does not
+// let anything pass.
+const (
+	Undecided Outcome = iota // could not be decided; never a pass
+	Pass
+	Deny
+)
+
+// String returns pass, deny or undecided.
+func (o Outcome) String() string {
+	switch o {
+	case Pass:
+		return "pass"
+	case Deny:
+		return "deny"
+	case Undecided:
+	}
+	return "undecided"
+}
+
+// MarshalJSON encodes the outcome by its name.
+func (o Outcome) MarshalJSON() ([]byte, error) { return json.Marshal(o.String()) }
+
+// UnmarshalJSON decodes an outcome's name and refuses a word that is none.
+func (o *Outcome) UnmarshalJSON(data []byte) error {
+	var word string
+	if err := json.Unmarshal(data, &word); err != nil {
+		return fmt.Errorf("decoding an outcome: %w", err)
+	}
+	all := []Outcome{Undecided, Pass, Deny}
+	i := slices.IndexFunc(all, func(k Outcome) bool { return k.String() == word })
+	if i < 0 {
+		return fmt.Errorf("decoding an outcome: %q is none", word)
+	}
+	*o = all[i]
+	return nil
+}
+
+// Result is the outcome of one thing that the gate decided on: a policy or a
+// built-in rule.
+type Result struct {
+	Name          string   `json:"name"`                    // the policy's file, or severity-cutoff, database-age
+	Title         string   `json:"title,omitempty"`         // what it asks for, in words
+	PredicateType string   `json:"predicateType,omitempty"` // URI; empty: attestations of every type
+	Outcome       Outcome  `json:"outcome"`
+	Reasons       []string `json:"reasons,omitempty"` // one sentence each, bounded and printable; at least one unless it passed
+	Considered    int      `json:"considered"`        // number of attestations that were looked at
+}
+
+// Verdict is the outcome of the gate, and what led to it. The zero value is
+// undecided.
+type Verdict struct {
+	Outcome Outcome  `json:"outcome"`
+	Results []Result `json:"results"` // the policies as loaded, then the built-in rules
+}
+
+// worst returns the outcome of all results together: deny before undecided
+// before pass. Without results nothing was asked, and nothing is in the way.
+func worst(results []Result) Outcome {
+	outcome := Pass
+	for _, r := range results {
+		switch {
+		case r.Outcome == Deny:
+			return Deny
+		case r.Outcome != Pass:
+			outcome = Undecided
+		}
+	}
+	return outcome
+}

@@ -1,0 +1,93 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Bounds of what one result says. Policies, package names and predicates are
+// written by others.
+const (
+	maxReasons      = 100
+	maxReasonLength = 1000 // characters
+)
+
+// reasons collects distinct sentences up to a limit and counts the rest.
+type reasons struct {
+	limit int // 0: maxReasons
+	kept  []string
+	more  int
+}
+
+// because returns the collection of a single sentence.
+func because(format string, args ...any) reasons {
+	var r reasons
+	r.add(fmt.Sprintf(format, args...))
+	return r
+}
+
+// add takes one more sentence, made safe to print. A sentence that is already
+// there is not taken twice.
+func (r *reasons) add(sentence string) {
+	limit := r.limit
+	if limit == 0 {
+		limit = maxReasons
+	}
+	sentence = clean(sentence)
+	switch {
+	case slices.Contains(r.kept, sentence):
+	case len(r.kept) >= limit:
+		r.more++
+	default:
+		r.kept = append(r.kept, sentence)
+	}
+}
+
+// addAll takes the sentences of another collection, and its count.
+func (r *reasons) addAll(other reasons) {
+	for _, sentence := range other.kept {
+		r.add(sentence)
+	}
+	r.more += other.more
+}
+
+// list returns the sentences, and how many are left out.
+func (r *reasons) list() []string {
+	if r.more == 0 {
+		return r.kept
+	}
+	return append(slices.Clone(r.kept), fmt.Sprintf("and %d more", r.more))
+}
+
+// clean makes one bounded, printable line of valid UTF-8 from any text: white
+// space becomes a single space, whatever else a terminal would not print
+// becomes its escape.
+func clean(text string) string {
+	var b strings.Builder
+	length, space := 0, false
+	for _, r := range text { // bytes that are not UTF-8 come as U+FFFD
+		if unicode.IsSpace(r) {
+			space = length > 0
+			continue
+		}
+		if length >= maxReasonLength {
+			b.WriteString("…")
+			break
+		}
+		if space {
+			b.WriteByte(' ')
+			length++
+			space = false
+		}
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			length++
+			continue
+		}
+		n, _ := fmt.Fprintf(&b, `\u%04x`, r)
+		length += n
+	}
+	return b.String()
+}

@@ -1,0 +1,141 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/finding"
+)
+
+// Names of the built-in rules, as results carry them.
+const (
+	SeverityCutoff = "severity-cutoff"
+	DatabaseAge    = "database-age"
+)
+
+const (
+	maxListed   = 20 // findings that are named; the rest is counted
+	maxVersions = 5  // fixed versions that are named for each
+)
+
+const day = 24 * time.Hour
+
+// decideScan evaluates the built-in rules that apply, on the newest scan.
+func (r Rules) decideScan(e Evidence) []Result {
+	scans := scansOf(e.Verified)
+	cutoff := r.Cutoff.Set()
+	age := r.MaxDatabaseAge > 0 && (cutoff || len(scans) > 0)
+	if !cutoff && !age {
+		return nil
+	}
+	summary, err := newestScan(scans, e.Now)
+	var results []Result
+	add := func(name, title string, decide func() answer) {
+		var a answer
+		if err != nil {
+			a = undecided("%v", err)
+		} else {
+			a = decide()
+		}
+		results = append(results, Result{
+			Name: name, Title: title, PredicateType: attest.TypeVuln,
+			Outcome: a.outcome, Reasons: a.reasons.list(), Considered: len(scans),
+		})
+	}
+	if cutoff {
+		add(SeverityCutoff, r.cutoffTitle(), func() answer { return r.decideCutoff(summary) })
+	}
+	if age {
+		title := fmt.Sprintf("the vulnerability database is at most %s old", span(r.MaxDatabaseAge))
+		add(DatabaseAge, title, func() answer { return r.decideAge(summary.Database.Built, e.Now) })
+	}
+	return results
+}
+
+func (r Rules) cutoffTitle() string {
+	if r.OnlyFixed {
+		return fmt.Sprintf("no finding of severity %s or worse that has a fix", r.Cutoff)
+	}
+	return fmt.Sprintf("no finding of severity %s or worse", r.Cutoff)
+}
+
+// decideCutoff denies for each finding at or above the cutoff that nothing
+// suppressed, and names the worst.
+func (r Rules) decideCutoff(summary finding.Summary) answer {
+	finding.Sort(summary.Findings)
+	named := reasons{limit: maxListed}
+	for _, f := range summary.Findings {
+		if f.Effective() && r.Cutoff.Reached(f.Severity) && (f.Fixable() || !r.OnlyFixed) {
+			named.add(sentence(f))
+		}
+	}
+	if len(named.kept) == 0 {
+		return answer{outcome: Pass}
+	}
+	return answer{Deny, named}
+}
+
+// sentence says what a finding is in and what fixes it.
+func sentence(f finding.Finding) string {
+	fix := "no fix is known"
+	if f.Fixable() {
+		versions := f.FixedIn[:min(len(f.FixedIn), maxVersions)]
+		fix = "fixed in " + strings.Join(versions, ", ")
+		if more := len(f.FixedIn) - len(versions); more > 0 {
+			fix += fmt.Sprintf(" and %d more", more)
+		}
+	}
+	return fmt.Sprintf("%s %s in %s %s, %s", f.Severity, f.ID, f.Package.Name, f.Package.Version, fix)
+}
+
+// decideAge is undecided about a scan whose database is older than allowed, or
+// does not say how old it is: what was published since is not known.
+func (r Rules) decideAge(built, now time.Time) answer {
+	age := now.Sub(built)
+	switch {
+	case built.IsZero():
+		return undecided("the scan does not say when its vulnerability database was built")
+	case age < -clockSkew:
+		return undecided("the vulnerability database was built in the future, at %s", built.UTC().Format(time.RFC3339))
+	case age > r.MaxDatabaseAge:
+		return undecided("the vulnerability database is %s old, allowed are %s", span(roundUp(age)), span(r.MaxDatabaseAge))
+	}
+	return answer{outcome: Pass}
+}
+
+// roundUp returns the next whole hour, so that an age that is over a limit also
+// reads so; ages below an hour keep their seconds.
+func roundUp(d time.Duration) time.Duration {
+	unit := time.Hour
+	if d < time.Hour {
+		unit = time.Second
+	}
+	if rest := d % unit; rest > 0 {
+		d += unit - rest
+	}
+	return d
+}
+
+// span writes a duration in days and hours, or as Go does where it is not made
+// of whole hours.
+func span(d time.Duration) string {
+	days, hours := int(d/day), int(d%day/time.Hour)
+	switch {
+	case d <= 0 || d%time.Hour != 0:
+		return d.String()
+	case hours == 0:
+		return plural(days, "day")
+	case days == 0:
+		return plural(hours, "hour")
+	}
+	return plural(days, "day") + " " + plural(hours, "hour")
+}
+
+func plural(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}

@@ -1,0 +1,160 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/finding"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+// clockSkew is how far in the future a time may lie that another machine wrote.
+const clockSkew = 24 * time.Hour
+
+// scansOf returns the attestations of vulnerability scans.
+func scansOf(verified []verify.Verified) []verify.Verified {
+	var scans []verify.Verified
+	for _, v := range verified {
+		if attest.SameType(v.PredicateType(), attest.TypeVuln) {
+			scans = append(scans, v)
+		}
+	}
+	return scans
+}
+
+// newestScan returns the summary of the scan that finished last. Which one that
+// is must be beyond doubt: a scan without a usable time, or two that differ and
+// finished at the same time, are an error. The content of older ones does not
+// matter.
+func newestScan(scans []verify.Verified, now time.Time) (finding.Summary, error) {
+	if len(scans) == 0 {
+		return finding.Summary{}, errors.New("no scan attestation (type vuln) was verified")
+	}
+	predicates := make([]finding.Predicate, len(scans))
+	newest := 0
+	for i, v := range scans {
+		p, err := decodeScan(v, now)
+		if err != nil {
+			return finding.Summary{}, fmt.Errorf("%s %w", describe(v), err)
+		}
+		predicates[i] = p
+		if p.Metadata.ScanFinishedOn.After(predicates[newest].Metadata.ScanFinishedOn) {
+			newest = i
+		}
+	}
+	finished := predicates[newest].Metadata.ScanFinishedOn
+	for i, p := range predicates {
+		if p.Metadata.ScanFinishedOn.Equal(finished) && !bytes.Equal(scans[i].Statement().Predicate, scans[newest].Statement().Predicate) {
+			return finding.Summary{}, fmt.Errorf("two different scans both finished at %s: none is the newest",
+				finished.UTC().Format(time.RFC3339))
+		}
+	}
+	summary, err := decodeSummary(predicates[newest].Scanner.Result)
+	if err != nil {
+		return finding.Summary{}, fmt.Errorf("%s is not a scan of Hallmark's: %w", describe(scans[newest]), err)
+	}
+	return summary, nil
+}
+
+// decodeScan reads a scan's predicate. Its error goes on after the name of the
+// attestation.
+func decodeScan(v verify.Verified, now time.Time) (finding.Predicate, error) {
+	var p finding.Predicate
+	if err := json.Unmarshal(v.Statement().Predicate, &p); err != nil {
+		return finding.Predicate{}, fmt.Errorf("could not be decoded: %w", jsonError(err))
+	}
+	finished := p.Metadata.ScanFinishedOn
+	switch {
+	case finished.IsZero():
+		return finding.Predicate{}, errors.New("does not say when the scan finished (metadata.scanFinishedOn)")
+	case finished.After(now.Add(clockSkew)):
+		return finding.Predicate{}, fmt.Errorf("says that the scan finishes in the future, at %s", finished.UTC().Format(time.RFC3339))
+	}
+	return p, nil
+}
+
+// decodeSummary reads scanner.result strictly: what is absent would otherwise
+// count as harmless. The counts must be those of the findings.
+func decodeSummary(result json.RawMessage) (finding.Summary, error) {
+	if !present(result) {
+		return finding.Summary{}, errors.New("scanner.result is missing")
+	}
+	if err := checkSummary(result); err != nil {
+		return finding.Summary{}, err
+	}
+	var summary finding.Summary
+	if err := json.Unmarshal(result, &summary); err != nil {
+		return finding.Summary{}, fmt.Errorf("decoding scanner.result: %w", jsonError(err))
+	}
+	for i, f := range summary.Findings {
+		switch {
+		case f.ID == "" || f.Package.Name == "":
+			return finding.Summary{}, fmt.Errorf("scanner.result.findings[%d] names no vulnerability or no package", i)
+		case f.SuppressedBy != nil && f.SuppressedBy.Source == "":
+			return finding.Summary{}, fmt.Errorf("scanner.result.findings[%d] is suppressed by nobody", i)
+		}
+	}
+	raw, effective := finding.Count(summary.Findings)
+	if raw != summary.Counts.Raw || effective != summary.Counts.Effective {
+		return finding.Summary{}, errors.New("scanner.result.counts are not those of its findings")
+	}
+	return summary, nil
+}
+
+// summaryForm is the summary with what must be there still undecoded, to tell
+// absent from zero.
+type summaryForm struct {
+	Counts struct {
+		Raw       map[string]json.RawMessage `json:"raw"`
+		Effective map[string]json.RawMessage `json:"effective"`
+	} `json:"counts"`
+	Findings *[]struct {
+		ID       json.RawMessage `json:"id"`
+		Severity json.RawMessage `json:"severity"`
+		Package  json.RawMessage `json:"package"`
+		FixedIn  json.RawMessage `json:"fixedIn"`
+	} `json:"findings"`
+	Database struct {
+		Built json.RawMessage `json:"built"`
+	} `json:"database"`
+}
+
+// checkSummary checks that everything a decision depends on is there.
+func checkSummary(result json.RawMessage) error {
+	var form summaryForm
+	if err := json.Unmarshal(result, &form); err != nil {
+		return fmt.Errorf("decoding scanner.result: %w", jsonError(err))
+	}
+	for _, severity := range finding.Severities() {
+		if !present(form.Counts.Raw[severity.String()]) || !present(form.Counts.Effective[severity.String()]) {
+			return fmt.Errorf("scanner.result.counts lacks %s", severity)
+		}
+	}
+	if form.Findings == nil {
+		return errors.New("scanner.result.findings is missing")
+	}
+	for i, f := range *form.Findings {
+		switch {
+		case !present(f.ID):
+			return fmt.Errorf("scanner.result.findings[%d].id is missing", i)
+		case !present(f.Severity):
+			return fmt.Errorf("scanner.result.findings[%d].severity is missing", i)
+		case !present(f.Package):
+			return fmt.Errorf("scanner.result.findings[%d].package is missing", i)
+		case !present(f.FixedIn):
+			return fmt.Errorf("scanner.result.findings[%d].fixedIn is missing", i)
+		}
+	}
+	if !present(form.Database.Built) {
+		return errors.New("scanner.result.database.built is missing")
+	}
+	return nil
+}
+
+func present(value json.RawMessage) bool {
+	return len(value) > 0 && string(value) != "null"
+}

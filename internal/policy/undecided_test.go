@@ -1,0 +1,171 @@
+package policy
+
+import (
+	"testing"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+func TestPolicyThatIsNone(t *testing.T) {
+	n := newNotary(t)
+	attached := []verify.Verified{n.custom(t, `{"key":"test-attestation-2"}`)}
+	for _, c := range []policyCase{
+		{
+			name: "empty file", policy: "",
+			reasons: []string{"p.rego:0: rego_parse_error: empty module"},
+		},
+		{
+			name: "does not parse", policy: "package sigstore\n\nisCompliant {\n",
+			reasons: []string{"p.rego:4: rego_parse_error: unexpected eof token"},
+		},
+		{
+			name: "version 1 without the import", policy: "package sigstore\n\nisCompliant if { true }\n",
+			reasons: []string{
+				"p.rego:3: rego_parse_error: var cannot be used for rule name (hint: `import future.keywords.if` for `p if { ... }` rules)",
+			},
+		},
+		{
+			name: "a newer language than the controller's", policy: "package sigstore\nimport rego.v2\nisCompliant if true\n",
+			reasons: []string{
+				"p.rego:2: rego_parse_error: invalid import, `rego.v2` is not supported by current capabilities",
+			},
+		},
+		{
+			name: "other package", policy: "package compliance\nisCompliant = true\n",
+			reasons: []string{"p.rego:1: the package is not sigstore"},
+		},
+		{
+			name: "package below", policy: "package sigstore.more\nisCompliant = true\n",
+			reasons: []string{"p.rego:1: the package is not sigstore"},
+		},
+		{
+			name: "other rule", policy: "package sigstore\nallow = true\n",
+			reasons: []string{"p.rego:1: there is no rule isCompliant"},
+		},
+		{
+			name: "function", policy: "package sigstore\n\nisCompliant(x) { x }\n",
+			reasons: []string{"p.rego:3: isCompliant is a function, not a rule"},
+		},
+		{
+			name: "wants the network", policy: `package sigstore
+isCompliant { http.send({"method": "get", "url": "http://127.0.0.1/"}).status_code == 200 }
+isCompliant { count(net.lookup_ip_addr("localhost")) > 0 }
+isCompliant { opa.runtime().env.HOME }
+`,
+			reasons: []string{
+				"p.rego:2: rego_type_error: undefined function http.send",
+				"p.rego:3: rego_type_error: undefined function net.lookup_ip_addr",
+				"p.rego:4: rego_type_error: undefined function opa.runtime",
+			},
+		},
+		{
+			name: "unknown type", policy: "# METADATA\n# custom:\n#   predicateType: customs\npackage sigstore\nisCompliant = true\n",
+			reasons: []string{`p.rego:1: custom.predicateType: unknown predicate type "customs"`},
+		},
+		{
+			name: "type that is no text", policy: "# METADATA\n# custom:\n#   predicateType: [custom]\npackage sigstore\nisCompliant = true\n",
+			reasons: []string{"p.rego:1: custom.predicateType is not a string"},
+		},
+		{
+			name: "two types", policy: `# METADATA
+# custom:
+#   predicateType: custom
+package sigstore
+
+# METADATA
+# custom:
+#   predicateType: vuln
+isCompliant = true
+`,
+			reasons: []string{`p.rego:6: custom.predicateType "https://cosign.sigstore.dev/attestation/vuln/v1" is not the "https://cosign.sigstore.dev/attestation/v1" from before`},
+		},
+	} {
+		c.verified, c.outcome = attached, Undecided
+		t.Run(c.name, func(t *testing.T) { c.run(t, n) })
+	}
+}
+
+func TestPolicyThatCannotDecide(t *testing.T) {
+	n := newNotary(t)
+	one := []verify.Verified{n.custom(t, `{"key":"test-attestation-1"}`)}
+	for _, c := range []policyCase{
+		{
+			name: "nothing verified", policy: keyPolicy,
+			reasons: []string{"no attestation was verified: there is nothing to evaluate the policy on"},
+		},
+		{
+			name: "nothing of the type", verified: one,
+			policy:  "# METADATA\n# custom:\n#   predicateType: cyclonedx\npackage sigstore\nisCompliant = true\n",
+			reasons: []string{"no attestation of type cyclonedx was verified: there is nothing to evaluate the policy on"},
+		},
+		{
+			name: "undefined", verified: one, considered: 1,
+			policy:  "package sigstore\nisCompliant { input.predicate.nothing }\n",
+			reasons: []string{"isCompliant is undefined for the attestation of type custom BY"},
+		},
+		{
+			name: "a function that fails", considered: 1,
+			verified: []verify.Verified{n.custom(t, "not JSON")},
+			policy:   keyPolicy,
+			reasons: []string{"the evaluation on the attestation of type custom BY failed: p.rego:7: eval_builtin_error: " +
+				"json.unmarshal: invalid character 'o' in literal null (expecting 'u')"},
+		},
+		{
+			name: "a function that fails behind not", considered: 1, stricter: true,
+			verified: []verify.Verified{n.custom(t, "not JSON")},
+			policy:   "package sigstore\nisCompliant { not bad }\nbad { json.unmarshal(input.predicate.Data).bad }\n",
+			reasons: []string{"the evaluation on the attestation of type custom BY failed: p.rego:3: eval_builtin_error: " +
+				"json.unmarshal: invalid character 'o' in literal null (expecting 'u')"},
+		},
+		{
+			name: "contradicts itself", verified: one, considered: 1,
+			policy:  "package sigstore\nisCompliant = true { input._type }\nisCompliant = false { input.subject }\n",
+			reasons: []string{"the evaluation on the attestation of type custom BY failed: p.rego:3: eval_conflict_error: rule data.sigstore.isCompliant produced conflicting values: true at p.rego:2 false at p.rego:3"},
+		},
+		{
+			name: "an object", verified: one, considered: 1,
+			policy:  `package sigstore` + "\n" + `isCompliant = {"result": true}`,
+			reasons: []string{"isCompliant is neither a boolean nor a set of {result, error, warning} for the attestation of type custom BY"},
+		},
+		{
+			name: "a text", verified: one, considered: 1,
+			policy:  `package sigstore` + "\n" + `isCompliant = "true"`,
+			reasons: []string{"isCompliant is neither a boolean nor a set of {result, error, warning} for the attestation of type custom BY"},
+		},
+		{
+			name: "a set of texts", verified: one, considered: 1,
+			policy:  `package sigstore` + "\n" + `isCompliant = {"true"}`,
+			reasons: []string{"isCompliant holds something else than {result, error, warning} for the attestation of type custom BY: it is not an object"},
+		},
+		{
+			name: "a result that is a text", verified: one, considered: 1,
+			policy:  `package sigstore` + "\n" + `isCompliant = [{"result": "true"}, {"result": true}]`,
+			reasons: []string{"isCompliant holds something else than {result, error, warning} for the attestation of type custom BY: the field result must not be of type string"},
+		},
+		{
+			name: "denies one and does not know about the other", considered: 2,
+			verified: []verify.Verified{n.custom(t, `{}`), n.object(t, attest.TypeRelease, `{"name":"x"}`)},
+			policy:   "package sigstore\nisCompliant = false { input.predicate.name }\n",
+			reasons: []string{
+				"isCompliant is undefined for the attestation of type custom BY",
+				"isCompliant is false for the attestation of type release BY",
+			},
+		},
+	} {
+		c.outcome = Undecided
+		t.Run(c.name, func(t *testing.T) { c.run(t, n); c.agrees(t) })
+	}
+}
+
+func TestPolicyNetworkOfSchemas(t *testing.T) {
+	n := newNotary(t)
+	policyCase{
+		policy: `package sigstore
+isCompliant { json.match_schema({}, {"$ref": "http://127.0.0.1:1/schema.json"})[0] }
+`,
+		verified: []verify.Verified{n.custom(t, "{}")}, outcome: Undecided, considered: 1,
+		reasons: []string{"the evaluation on the attestation of type custom BY failed: p.rego:2: eval_builtin_error: " +
+			"json.match_schema: remote reference loading disabled: http://127.0.0.1:1/schema.json"},
+	}.run(t, n)
+}

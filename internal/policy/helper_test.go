@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/sigstore/cosign/v2/pkg/cosign"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/finding"
@@ -27,13 +26,7 @@ type notary struct {
 
 func newNotary(t testing.TB) notary {
 	t.Helper()
-	pair, err := cosign.GenerateKeyPair(func(bool) ([]byte, error) { return nil, nil })
-	must(t, err)
-	environment := map[string]string{"KEY": string(pair.PrivateBytes), sign.PasswordVariable: ""}
-	key, err := sign.LoadKey("env://KEY", func(name string) (string, bool) {
-		value, ok := environment[name]
-		return value, ok
-	})
+	key, err := sign.Ephemeral()
 	must(t, err)
 	trust, err := verify.TrustKeys(key.Public())
 	must(t, err)

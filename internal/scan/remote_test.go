@@ -1,0 +1,200 @@
+package scan_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-ci/hallmark/internal/advisory"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/scan"
+)
+
+// mirror is a web server with a database and the listing of a feed.
+type mirror struct {
+	*httptest.Server
+	archive   []byte
+	sum       string // that the listing gives
+	downloads int
+	down      bool
+}
+
+func newMirror(t *testing.T, archive []byte) *mirror {
+	t.Helper()
+	m := &mirror{}
+	m.serve(archive)
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /v6/latest.json", func(w http.ResponseWriter, _ *http.Request) {
+		if m.down {
+			http.Error(w, "down", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintf(w, `{"status":"active","schemaVersion":"v6.1.10","built":"2026-11-20T12:30:15Z","path":"db.tar.zst","checksum":"sha256:%s"}`, m.sum)
+	})
+	routes.HandleFunc("GET /v6/db.tar.zst", func(w http.ResponseWriter, _ *http.Request) {
+		m.downloads++
+		_, _ = w.Write(m.archive)
+	})
+	routes.HandleFunc("GET /half", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(m.archive)))
+		_, _ = w.Write(m.archive[:len(m.archive)/2])
+	})
+	routes.Handle("GET /elsewhere", http.RedirectHandler("http://mirror.example/db.tar.zst", http.StatusFound))
+	routes.Handle("GET /round", http.RedirectHandler("/round", http.StatusFound))
+	routes.Handle("GET /moved", http.RedirectHandler("/v6/db.tar.zst", http.StatusFound))
+	m.Server = httptest.NewServer(routes)
+	t.Cleanup(m.Close)
+	return m
+}
+
+// serve makes the archive the newest of the feed.
+func (m *mirror) serve(archive []byte) {
+	m.archive, m.sum = archive, fmt.Sprintf("%x", sha256.Sum256(archive))
+}
+
+func TestOpenURLRefuses(t *testing.T) {
+	m := newMirror(t, archived(t, folder(t)))
+	for path, want := range map[string]string{
+		"/missing":   "the server says 404 Not Found",
+		"/half":      "unexpected EOF",
+		"/elsewhere": "plain http to mirror.example is refused",
+		"/round":     "redirects more than ten times",
+	} {
+		t.Run(path, func(t *testing.T) {
+			cache := t.TempDir()
+			_, err := scan.Open(t.Context(), scan.Config{Source: m.URL + path + "?token=secret", CacheDir: cache})
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Fatalf("err = %v, want %q", err, want)
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("err = %v: it tells the token", err)
+			}
+			if fault.KindOf(err) == fault.Failed {
+				t.Errorf("kind = Failed: %v", err)
+			}
+			noTemporaries(t, cache)
+		})
+	}
+}
+
+func TestOpenURLThatDoesNotAnswer(t *testing.T) {
+	m := newMirror(t, nil)
+	m.Close()
+	_, err := scan.Open(t.Context(), scan.Config{Source: m.URL + "/v6/db.tar.zst", CacheDir: t.TempDir()})
+	if fault.KindOf(err) != fault.Undecided || fault.HintOf(err) == "" || !strings.Contains(err.Error(), m.URL) {
+		t.Errorf("err = %v, want Undecided with a hint, naming the URL", err)
+	}
+}
+
+// TestOpenURL: the address is attested as the database's source, and so must not
+// hold what is secret in it.
+func TestOpenURL(t *testing.T) {
+	m := newMirror(t, archived(t, folder(t)))
+	cfg := scan.Config{
+		Source:   strings.Replace(m.URL, "//", "//me:secret@", 1) + "/moved?token=secret",
+		CacheDir: t.TempDir(),
+	}
+	for range 2 {
+		database := open(t, cfg)
+		if got, want := database.Info().Source, m.URL+"/moved"; got != want {
+			t.Errorf("Source = %s, want %s", got, want)
+		}
+		findsLodash(t, database)
+	}
+	noTemporaries(t, cfg.CacheDir)
+}
+
+func TestOpenOCI(t *testing.T) {
+	archive := archived(t, folder(t))
+	cfg := scan.Config{Source: "oci://registry.example/db:v6", CacheDir: t.TempDir()}
+	cfg.Fetch = func(_ context.Context, ref string, w io.Writer) error {
+		if ref != "registry.example/db:v6" {
+			return fmt.Errorf("asked for %s", ref)
+		}
+		_, err := w.Write(archive)
+		return err
+	}
+	database := open(t, cfg)
+	if got := database.Info().Source; got != cfg.Source {
+		t.Errorf("Source = %s", got)
+	}
+	findsLodash(t, database)
+
+	cfg.Fetch = func(_ context.Context, _ string, w io.Writer) error {
+		_, err := w.Write(archive[:100])
+		return errors.Join(err, errors.New("connection reset"))
+	}
+	_, err := scan.Open(t.Context(), cfg)
+	if fault.KindOf(err) != fault.Undecided || !strings.Contains(err.Error(), "downloading oci://registry.example/db:v6: connection reset") {
+		t.Errorf("err = %v", err)
+	}
+	noTemporaries(t, cfg.CacheDir)
+}
+
+func TestFeedWithoutAnyDatabase(t *testing.T) {
+	m := newMirror(t, archived(t, folder(t)))
+	tests := map[string]struct {
+		change func()
+		want   string
+	}{
+		"down":                 {func() { m.down = true }, "503 Service Unavailable"},
+		"another digest":       {func() { m.sum = strings.Repeat("0", 64) }, "and the feed says 0000"},
+		"an odd digest":        {func() { m.sum = "../../etc" }, "is not a SHA-256"},
+		"a listing that is no": {func() { m.sum = `"` }, "unable to parse"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			down, sum := m.down, m.sum
+			defer func() { m.down, m.sum = down, sum }()
+			test.change()
+			cache := t.TempDir()
+			_, err := scan.Open(t.Context(), scan.WithFeed(scan.Config{CacheDir: cache}, m.URL+"/v6/latest.json"))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("err = %v, want %q", err, test.want)
+			}
+			if fault.KindOf(err) != fault.Undecided || !strings.Contains(fault.HintOf(err), "mirror") {
+				t.Errorf("kind %v, hint %q", fault.KindOf(err), fault.HintOf(err))
+			}
+			noTemporaries(t, cache)
+		})
+	}
+}
+
+// TestFeed: the newest database is fetched once, and the last one is used while
+// the feed is down or gives something broken.
+func TestFeed(t *testing.T) {
+	m := newMirror(t, archived(t, folder(t)))
+	cfg := scan.WithFeed(scan.Config{CacheDir: t.TempDir()}, m.URL+"/v6/latest.json")
+	use := func(downloads int) {
+		t.Helper()
+		database := open(t, cfg)
+		findsLodash(t, database)
+		if got := database.Info().Source; got != m.URL+"/v6/latest.json" {
+			t.Errorf("Source = %s", got)
+		}
+		if m.downloads != downloads {
+			t.Errorf("downloaded %d times, want %d", m.downloads, downloads)
+		}
+		noTemporaries(t, cfg.CacheDir)
+	}
+	use(1)
+	use(1)
+	m.down = true
+	use(1)
+
+	advisories, err := advisory.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.down = false
+	m.serve(archived(t, folderOf(t, advisories[:5]...)))
+	use(2)
+	m.serve([]byte("broken"))
+	use(3)
+}

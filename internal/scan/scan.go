@@ -1,0 +1,125 @@
+// Package scan matches the packages of an SBOM against a vulnerability database.
+// It is the only user of grype, and it finds what `grype sbom:FILE` finds with
+// its default configuration: the same packages, matchers and ignore rules.
+//
+// It differs from grype in one respect. Grype treats most things that go wrong
+// while matching as a reason to log and go on, and the report then lacks
+// findings without saying so. Here an incomplete scan is an error:
+//
+//   - an error of any matcher, or of any query of the database, fails the scan;
+//   - packages of an operating system whose distribution is unknown, or of which
+//     the database holds nothing, fail the scan: nobody looked for their
+//     vulnerabilities;
+//   - a database that is missing, damaged or of another schema is not opened.
+//
+// Such errors are of kind fault.Undecided, since the evidence cannot be made.
+// How old a database may be is not judged here but by the gate, from the build
+// time that every scan carries.
+//
+// What a database says is not trusted: its texts are bounded and made valid
+// UTF-8 before they become findings.
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/anchore/grype/grype"
+	v6 "github.com/anchore/grype/grype/db/v6"
+	"github.com/anchore/grype/grype/match"
+	"github.com/anchore/grype/grype/pkg"
+	"github.com/anchore/grype/grype/vulnerability"
+	"github.com/anchore/syft/syft/sbom"
+
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/finding"
+)
+
+// grypeVersion is the version of grype that this program is built with. The
+// build information would say it too, but not in every kind of build.
+const grypeVersion = "0.120.1"
+
+// Database is an open vulnerability database. It is not for use by several
+// goroutines at once.
+type Database struct {
+	reader   v6.Reader
+	provider vulnerability.Provider
+	info     finding.Database
+}
+
+// Info says which database this is.
+func (d *Database) Info() finding.Database { return d.info }
+
+// Close releases the database's file.
+func (d *Database) Close() error {
+	if err := d.provider.Close(); err != nil {
+		return fmt.Errorf("closing the vulnerability database: %w", err)
+	}
+	return nil
+}
+
+// Scan matches every package of the SBOM, as catalog makes it, and returns the
+// findings in the order of finding.Sort. The same SBOM and the same database give
+// the same findings. What the default rules ignore is among them, marked as
+// suppressed. The SBOM is not changed. An incomplete scan is an error of kind
+// fault.Undecided; when ctx ends first, the error is that of ctx.
+func (d *Database) Scan(ctx context.Context, bom *sbom.SBOM) (finding.Scan, error) {
+	started := time.Now().UTC()
+	findings, err := d.findings(ctx, bom)
+	if err != nil {
+		return finding.Scan{}, fmt.Errorf("scanning the packages: %w", err)
+	}
+	return finding.Scan{
+		Scanner: finding.Scanner{
+			URI:     "pkg:golang/github.com/anchore/grype@v" + grypeVersion,
+			Version: grypeVersion,
+		},
+		Database: d.info,
+		Findings: findings,
+		Started:  started,
+		Finished: time.Now().UTC(),
+	}, nil
+}
+
+func (d *Database) findings(ctx context.Context, bom *sbom.SBOM) ([]finding.Finding, error) {
+	packages, scope := packagesOf(bom)
+	if err := d.checkDistribution(packages, scope); err != nil {
+		return nil, err
+	}
+	matches, ignored, err := d.match(ctx, packages, scope)
+	if err != nil {
+		return nil, err
+	}
+	return newFindings(matches, ignored)
+}
+
+// match runs grype's matchers so that no error is lost: each matcher's errors
+// are made fatal, and those that a matcher keeps to itself are taken from the
+// database's side.
+func (d *Database) match(ctx context.Context, packages []pkg.Package, scope pkg.Context) ([]match.Match, []match.IgnoredMatch, error) {
+	provider := &strictProvider{Provider: d.provider}
+	matcher := grype.VulnerabilityMatcher{
+		VulnerabilityProvider: provider,
+		Matchers:              strictMatchers(),
+		IgnoreRules:           ignoreRules(),
+	}
+	matches, ignored, err := matcher.FindMatchesContext(ctx, packages, scope)
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
+	if err := errors.Join(err, provider.err); err != nil {
+		return nil, nil, fault.WithHint(fault.Undecidedf("matching them against %s: %s", d.info.Source, firstLine(err)),
+			"the vulnerability database may be damaged: import it again")
+	}
+	return matches.Sorted(), ignored, nil
+}
+
+// firstLine keeps stack traces, which grype puts into the error of a matcher
+// that panicked, out of the message.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return bounded(line)
+}

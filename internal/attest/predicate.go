@@ -143,10 +143,14 @@ func checkObject(content []byte) error {
 		if errors.As(err, &syntax) {
 			return fmt.Errorf("not JSON: %w (at byte %d)", err, syntax.Offset)
 		}
+		var other *json.UnmarshalTypeError
+		if errors.As(err, &other) {
+			return fmt.Errorf("not a JSON object: %s", other.Value)
+		}
 		return fmt.Errorf("not a JSON object: %w", err)
 	}
 	if object == nil {
-		return fmt.Errorf("not a JSON object: null")
+		return errors.New("not a JSON object: null")
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/anchore/syft/syft/sbom"
 	"github.com/anchore/syft/syft/source"
 	"github.com/anchore/syft/syft/source/stereoscopesource"
+	_ "github.com/glebarez/go-sqlite" // syft reads RPM databases with it; the driver that grype uses, too
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -75,16 +76,16 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 	}
 	src, err := open(ctx, subject, content, unpacked)
 	if err != nil {
-		return SBOM{}, fmt.Errorf("unpacking %s: %w", subject, explain(err))
+		return SBOM{}, fmt.Errorf("unpacking %s: %w", subject, explain(ctx, err))
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 
 	found, err := syft.CreateSBOM(ctx, src, configuration())
+	if ctx.Err() != nil { // catalogers that were cut short may report no error
+		return SBOM{}, fmt.Errorf("cataloging %s: %w", subject, context.Cause(ctx))
+	}
 	if err != nil {
 		return SBOM{}, fmt.Errorf("cataloging %s: %w", subject, err)
-	}
-	if err := ctx.Err(); err != nil { // catalogers that were cut short report no error
-		return SBOM{}, fmt.Errorf("cataloging %s: %w", subject, context.Cause(ctx))
 	}
 	return SBOM{content: found, created: created, subject: subject}, nil
 }

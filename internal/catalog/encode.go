@@ -11,7 +11,6 @@ import (
 	"github.com/anchore/syft/syft/format/common/cyclonedxhelpers"
 	"github.com/anchore/syft/syft/format/common/spdxhelpers"
 	"github.com/google/uuid"
-	"github.com/spdx/tools-golang/spdx/v2/v2_3"
 )
 
 // Format is a format that an SBOM can be written in.
@@ -60,7 +59,7 @@ func (b SBOM) spdx() ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode((*v2_3.Document)(doc)); err != nil {
+	if err := encoder.Encode(doc); err != nil {
 		return nil, fmt.Errorf("encoding the SBOM of %s as SPDX: %w", b.subject, err)
 	}
 	return out.Bytes(), nil

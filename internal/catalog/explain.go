@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"archive/tar"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +18,12 @@ type badLayer interface {
 }
 
 // explain turns an error of unpacking into one about the image: where on this
-// machine the layers are unpacked to is nobody's concern.
-func explain(err error) error {
+// machine the layers are unpacked to is nobody's concern. The reason for which
+// the context ended goes before what came of that.
+func explain(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	var layer badLayer
 	var path *fs.PathError
 	switch {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/report"
 	"github.com/hallmark-ci/hallmark/internal/store"
 	"github.com/hallmark-ci/hallmark/internal/verify"
@@ -116,7 +117,7 @@ func (a *app) extract(dir string, entries []store.Entry, rows []report.Row) erro
 			continue // the listing says so
 		}
 		if err := report.Extract(dir, rows[i].Type, envelope); err != nil {
-			return err
+			return fault.WithHint(err, "name a folder that can be written to with --extract")
 		}
 		count++
 	}

@@ -32,9 +32,12 @@ func (a *app) keygenJob(v values) error {
 	prefix := v.text("output-key-prefix")
 	private, public := prefix+".key", prefix+".pub"
 	for _, path := range []string{private, public} {
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		switch _, err := os.Lstat(path); {
+		case err == nil:
 			return fault.WithHint(fmt.Errorf("writing the key pair: %s is there already", path),
 				"move it away, or choose other names with --output-key-prefix")
+		case !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("writing the key pair: %w", err)
 		}
 	}
 	pair, err := sign.GeneratePair([]byte(password))

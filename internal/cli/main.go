@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -182,6 +183,10 @@ func (a *app) command(name, argument, short string, run func(ctx context.Context
 		Use:   strings.TrimSpace(name + " " + argument),
 		Short: short,
 		Args: func(_ *cobra.Command, args []string) error {
+			if i := slices.IndexFunc(args, truthValue); i >= 0 {
+				return fault.WithHint(fault.Usagef("hallmark %s takes no argument %q", name, args[i]),
+					"a switch takes its value behind an equals sign: --switch=%s", args[i])
+			}
 			if most := len(strings.Fields(argument)); len(args) > most {
 				return fault.Usagef("hallmark %s takes %s, not %d", name, []string{"no argument", "1 argument"}[most], len(args))
 			}
@@ -196,6 +201,10 @@ func (a *app) command(name, argument, short string, run func(ctx context.Context
 	}
 	return c
 }
+
+// truthValue reports whether an argument is meant as the value of a switch: as
+// with most programs, it is none in "--switch false".
+func truthValue(s string) bool { return s == "true" || s == "false" }
 
 // style returns how results are written to Out.
 func (a *app) style() report.Style {

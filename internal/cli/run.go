@@ -123,6 +123,9 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
+	if _, err := v.boolean("scan"); err != nil {
+		return pipeline.Job{}, err
+	}
 	wanted, err := formats(v)
 	if err != nil {
 		return pipeline.Job{}, err

@@ -79,7 +79,8 @@ func (v values) duration(name string) (time.Duration, error) {
 func (v values) oneOf(name string, words ...string) (string, error) {
 	value := v.text(name)
 	if !slices.Contains(words, value) {
-		return "", fault.Usagef("%s is %q: use %s", name, value, strings.Join(words, ", "))
+		last := len(words) - 1
+		return "", fault.Usagef("%s is %q: use %s or %s", name, value, strings.Join(words[:last], ", "), words[last])
 	}
 	return value, nil
 }

@@ -47,6 +47,7 @@ func readBuildInfo() buildInfo {
 	info := buildInfo{
 		Version: "unknown", Commit: "unknown",
 		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Syft: "unknown", Grype: "unknown", OPA: "unknown",
 	}
 	build, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -42,8 +42,12 @@ func (a *app) place(v values, args []string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
+	host, err := registryOf(reference)
+	if err != nil {
+		return place{}, err
+	}
 	access := image.Access{
-		Host:      registryOf(reference),
+		Host:      host,
 		Username:  v.text("registry-username"),
 		Password:  v.text("registry-password"),
 		Insecure:  insecure,
@@ -60,14 +64,14 @@ func (a *app) place(v values, args []string) (place, error) {
 	}, nil
 }
 
-// registryOf returns the host of a reference's registry; a malformed one has
-// none, and is complained about when it is resolved.
-func registryOf(reference string) string {
+// registryOf returns the host of a reference's registry.
+func registryOf(reference string) (string, error) {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
-		return ""
+		return "", fault.WithHint(fault.Usagef("image reference %q is malformed", reference),
+			"write it as registry/repository:tag or registry/repository@sha256:…")
 	}
-	return ref.Context().RegistryStr()
+	return ref.Context().RegistryStr(), nil
 }
 
 // targetRepository returns the repository that attestations lie in, if it is

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -37,13 +38,13 @@ func File(argument string, now time.Time) (attest.Predicate, error) {
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the predicate: %w", err)
+		return nil, fmt.Errorf("reading the predicate %s: %w", path, errors.Unwrap(err))
 	}
 	defer f.Close() //nolint:errcheck // only read from
 
 	content, err := io.ReadAll(io.LimitReader(f, attest.MaxSize+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading the predicate %s: %w", path, err)
+		return nil, fmt.Errorf("reading the predicate %s: %w", path, errors.Unwrap(err))
 	}
 	if len(content) > attest.MaxSize {
 		size := int64(len(content))

@@ -9,7 +9,6 @@ package image
 
 import (
 	"crypto/tls"
-	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -87,11 +86,17 @@ type plainHTTPGuard struct {
 // RoundTrip implements http.RoundTripper.
 func (g plainHTTPGuard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Scheme == "http" && !g.allowed && !loopback(r.URL.Hostname()) {
-		return nil, fault.WithHint(fmt.Errorf("refusing plain HTTP to %s", r.URL.Host),
+		return nil, fault.WithHint(&plainHTTPError{host: r.URL.Host},
 			"serve the registry over TLS, or allow it with insecure-registry")
 	}
 	return g.next.RoundTrip(r)
 }
+
+// plainHTTPError is what the guard refuses with.
+type plainHTTPError struct{ host string }
+
+// Error implements error.
+func (e *plainHTTPError) Error() string { return "refusing plain HTTP to " + e.host }
 
 func loopback(host string) bool {
 	if host == "localhost" {

@@ -2,12 +2,16 @@ package image
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
+	"unicode"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -86,13 +90,16 @@ func (r *Registry) Open(ctx context.Context, reference string) (Image, error) {
 	}
 	manifest, err := content.Manifest()
 	if err != nil {
-		return Image{}, fmt.Errorf("opening %s: its manifest cannot be read: %w", reference, err)
+		return Image{}, fmt.Errorf("opening %s: its manifest cannot be read: %w", reference, malformed(err))
 	}
 	if !manifest.Config.MediaType.IsConfig() {
 		return Image{}, fmt.Errorf("opening %s: it holds an artifact of type %q, not a container image", reference, manifest.Config.MediaType)
 	}
 	if len(manifest.Layers) > r.limits.Layers {
 		return Image{}, fmt.Errorf("opening %s: it has %d layers, the limit is %d", reference, len(manifest.Layers), r.limits.Layers)
+	}
+	if _, err := content.ConfigFile(); err != nil { // kept by the client
+		return Image{}, fmt.Errorf("opening %s: its config cannot be read: %w", reference, malformed(err))
 	}
 	return Image{subject: subject, content: checkedImage{Image: content, limits: r.limits}}, nil
 }
@@ -130,7 +137,7 @@ func refuseIndex(pinned name.Digest, descriptor *remote.Descriptor) error {
 	}
 	manifest, err := index.IndexManifest()
 	if err != nil {
-		return fmt.Errorf("opening %s: its index cannot be read: %w", pinned, err)
+		return fmt.Errorf("opening %s: its index cannot be read: %w", pinned, malformed(err))
 	}
 	var platforms []string
 	var example string
@@ -138,17 +145,48 @@ func refuseIndex(pinned name.Digest, descriptor *remote.Descriptor) error {
 		if m.Platform == nil || m.Platform.OS == "unknown" || !m.MediaType.IsImage() {
 			continue
 		}
-		platforms = append(platforms, m.Platform.String())
+		platforms = append(platforms, harmless(m.Platform.String(), 40))
 		if example == "" {
 			example = pinned.Context().Digest(m.Digest.String()).String()
 		}
 	}
-	err = fmt.Errorf("opening %s: it is an index of %d images (%s), and one image is needed",
-		pinned, len(platforms), strings.Join(platforms, ", "))
 	if example == "" {
-		return err
+		return fmt.Errorf("opening %s: it is an index of 0 images, and one image is needed", pinned)
 	}
+	err = fmt.Errorf("opening %s: it is an index of %d images (%s), and one image is needed",
+		pinned, len(platforms), someOf(platforms))
 	return fault.WithHint(err, "name one platform's image by its digest, for %s: %s", platforms[0], example)
+}
+
+// malformed puts an error of reading JSON into words that are not those of Go.
+func malformed(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if cutOff(err) {
+		return errors.New("it is cut short")
+	}
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("its field %s is a %s", harmless(wrong.Field, 80), wrong.Value)
+	}
+	return err
+}
+
+// someOf lists the first ten words and counts the rest.
+func someOf(words []string) string {
+	const most = 10
+	if len(words) <= most {
+		return strings.Join(words, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(words[:most], ", "), len(words)-most)
+}
+
+// harmless returns a registry's text as one line of at most limit characters
+// that can be printed.
+func harmless(s string, limit int) string {
+	line := []rune(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }), " "))
+	if len(line) > limit {
+		line = append(line[:limit-1], '…')
+	}
+	return string(line)
 }
 
 // explain turns an error of the registry client into a sentence about the
@@ -161,12 +199,24 @@ func explain(ctx context.Context, reference string, err error) error {
 	if errors.As(err, &status) {
 		return explainStatus(reference, status)
 	}
+	var plain *plainHTTPError
+	if errors.As(err, &plain) {
+		return fault.WithHint(fmt.Errorf("resolving %s: %w", reference, plain), "%s", fault.HintOf(err))
+	}
 	var network *net.OpError
 	if errors.As(err, &network) {
 		return fault.WithHint(fmt.Errorf("resolving %s: the registry cannot be reached: %w", reference, network),
 			"check the registry's name and port, and that this job may reach it")
 	}
+	if cutOff(err) {
+		return fmt.Errorf("resolving %s: the registry broke the connection", reference)
+	}
 	return fmt.Errorf("resolving %s: %w", reference, err)
+}
+
+// cutOff reports whether a connection ended before its time.
+func cutOff(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 func explainStatus(reference string, status *transport.Error) error {
@@ -181,5 +231,9 @@ func explainStatus(reference string, status *transport.Error) error {
 		return fault.WithHint(fmt.Errorf("resolving %s: the registry limits the rate of requests (429)", reference),
 			"try again later, or log in for a higher limit")
 	}
-	return fmt.Errorf("resolving %s: the registry answered %d: %w", reference, status.StatusCode, status)
+	answer := fmt.Sprintf("%d %s", status.StatusCode, http.StatusText(status.StatusCode))
+	for _, d := range status.Errors {
+		answer += ": " + string(d.Code) + " " + d.Message
+	}
+	return fmt.Errorf("resolving %s: the registry answered %s", reference, harmless(answer, 400))
 }

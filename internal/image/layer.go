@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -68,7 +69,7 @@ func (l checkedLayer) DiffID() (v1.Hash, error) { return l.diffID, nil }
 func (l checkedLayer) Uncompressed() (io.ReadCloser, error) {
 	compressed, err := l.Layer.Compressed() // checks the digest at its end
 	if err != nil {
-		return nil, err
+		return nil, l.wrap(err)
 	}
 	buffered := bufio.NewReaderSize(compressed, 1<<18)
 	plain, err := decompress(buffered)
@@ -80,12 +81,31 @@ func (l checkedLayer) Uncompressed() (io.ReadCloser, error) {
 }
 
 func (l checkedLayer) wrap(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = fmt.Errorf("it is cut short: %w", io.ErrUnexpectedEOF)
+	}
 	digest, digestErr := l.Layer.Digest()
 	if digestErr != nil {
 		return err
 	}
-	return fmt.Errorf("reading the layer %s: %w", digest, err)
+	return &layerError{digest: digest, err: err}
 }
+
+// layerError is what is wrong with a layer. It is a type, so that it can be
+// found among what others have wrapped around it.
+type layerError struct {
+	digest v1.Hash
+	err    error
+}
+
+// Error implements error.
+func (e *layerError) Error() string { return fmt.Sprintf("reading the layer %s: %v", e.digest, e.err) }
+
+// Unwrap returns the cause.
+func (e *layerError) Unwrap() error { return e.err }
+
+// Layer returns the digest of the layer.
+func (e *layerError) Layer() v1.Hash { return e.digest }
 
 // decompress tells gzip, zstd and plain tar apart by their first bytes, as
 // media types are not always right about it.

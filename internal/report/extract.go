@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -10,7 +11,7 @@ import (
 // need be. The file is named by predicate type and envelope digest.
 func Extract(dir, predicateType string, e attest.Envelope) error {
 	if err := os.MkdirAll(dir, ownerAndSearches); err != nil {
-		return unwritable(dir, err)
+		return fmt.Errorf("writing statements to %s: %w", dir, err)
 	}
 	name := attestationFile(predicateType, e.Digest()) + ".statement.json"
 	return Folder{path: dir}.file(name, e.Payload())

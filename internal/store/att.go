@@ -7,27 +7,26 @@
 // What a run attaches becomes visible with one manifest write: all of it or
 // nothing. Layers of other signers are carried over as they are.
 //
-// A registry offers no compare-and-swap on a tag, so a write is read back. If
-// another writer came in between, the two are merged and written again.
+// A registry offers no compare-and-swap on a tag, so writers who come at once may
+// overwrite each other. Everything slow is done first; then the tag is looked at
+// once more and written in the next request, unless another writer was faster.
+// When all who looked before have written too, what the tag holds is read back.
+// What was overwritten is merged and written again. What remains is a writer
+// that stops for longer between its look and its write, or does not take care.
 package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/sigstore/cosign/v2/pkg/oci"
-	ociempty "github.com/sigstore/cosign/v2/pkg/oci/empty"
-	ocimutate "github.com/sigstore/cosign/v2/pkg/oci/mutate"
 	ociremote "github.com/sigstore/cosign/v2/pkg/oci/remote"
 	ocistatic "github.com/sigstore/cosign/v2/pkg/oci/static"
 
@@ -38,7 +37,7 @@ import (
 const (
 	envelopeMediaType   = types.MediaType("application/vnd.dsse.envelope.v1+json")
 	predicateAnnotation = "predicateType" // cosign's, on the layer
-	attempts            = 6               // writes before a contended tag is given up
+	attempts            = 12              // writes before a contended tag is given up
 )
 
 // Att is the store under the tag sha256-<hex>.att.
@@ -66,11 +65,11 @@ func (a Att) Location(s attest.Subject) (name.Tag, error) {
 // and nothing where there is no such tag. What cannot be read is an entry with
 // its error, not the end of the list.
 func (a Att) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
-	_, signatures, err := a.read(ctx, s)
+	current, err := a.read(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	return entries(ctx, signatures), nil
+	return entries(ctx, current.layers), nil
 }
 
 // Attach writes envelopes to a subject. mine tells whether an entry that is
@@ -82,17 +81,26 @@ func (a Att) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine
 	if err != nil {
 		return fmt.Errorf("attaching to %s: %w", s, err)
 	}
+	if len(added) == 0 {
+		return nil
+	}
+	w, err := a.newWriter(ctx, s, added)
+	if err != nil {
+		return fmt.Errorf("attaching to %s: %w", s, err)
+	}
 	for attempt := range attempts {
-		kept, err := a.writeOnce(ctx, s, added, Replaces(signed, mine))
+		kept, written, err := w.writeOnce(ctx, Replaces(signed, mine))
 		if err != nil {
 			return fmt.Errorf("attaching to %s: %w", s, err)
 		}
-		missing, err := a.missing(ctx, s, slices.Concat(kept, digests(added)))
-		if err != nil {
-			return fmt.Errorf("reading back what was attached to %s: %w", s, err)
-		}
-		if missing == 0 {
-			return nil
+		if written {
+			missing, err := a.missing(ctx, s, slices.Concat(kept, digests(added)))
+			if err != nil {
+				return fmt.Errorf("reading back what was attached to %s: %w", s, err)
+			}
+			if missing == 0 {
+				return nil
+			}
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return fmt.Errorf("attaching to %s: %w", s, err)
@@ -102,42 +110,13 @@ func (a Att) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine
 		"attach from one job at a time, or run this one again")
 }
 
-// writeOnce merges and writes, and returns the digests of the layers it kept.
-func (a Att) writeOnce(ctx context.Context, s attest.Subject, added []oci.Signature, replace func(Entry) bool) ([]string, error) {
-	tag, current, err := a.read(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	fresh := digests(added)
-	var kept []oci.Signature
-	var keptDigests []string
-	for i, e := range entries(ctx, current) {
-		if e.Unread {
-			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer; run again, or delete %s to start over", tag)
-		}
-		if replace(e) || slices.Contains(fresh, e.Digest) {
-			continue
-		}
-		kept = append(kept, current[i])
-		keptDigests = append(keptDigests, e.Digest)
-	}
-	all, err := ocimutate.AppendSignatures(ociempty.Signatures(), false, slices.Concat(kept, added)...)
-	if err != nil {
-		return nil, err
-	}
-	if err := remote.Write(tag, all, a.with(ctx)...); err != nil {
-		return nil, explainWrite(ctx, tag, err)
-	}
-	return keptDigests, nil
-}
-
 // missing counts the wanted layers that the tag does not list.
 func (a Att) missing(ctx context.Context, s attest.Subject, wanted []string) (int, error) {
-	_, current, err := a.read(ctx, s)
+	current, err := a.read(ctx, s)
 	if err != nil {
 		return 0, err
 	}
-	present := digests(current)
+	present := digests(current.layers)
 	count := 0
 	for _, w := range wanted {
 		if !slices.Contains(present, w) {
@@ -147,21 +126,31 @@ func (a Att) missing(ctx context.Context, s attest.Subject, wanted []string) (in
 	return count, nil
 }
 
-// read returns the layers under the tag; none where the tag is not there.
-func (a Att) read(ctx context.Context, s attest.Subject) (name.Tag, []oci.Signature, error) {
+// content is what lies under a tag.
+type content struct {
+	digest v1.Hash // of the manifest; that of an empty one where the tag is not there
+	layers []oci.Signature
+}
+
+// read returns what lies under the tag; no layers where the tag is not there.
+func (a Att) read(ctx context.Context, s attest.Subject) (content, error) {
 	tag, err := a.Location(s)
 	if err != nil {
-		return name.Tag{}, nil, err
+		return content{}, err
 	}
 	set, err := ociremote.Signatures(tag, ociremote.WithRemoteOptions(a.with(ctx)...))
 	if err != nil {
-		return tag, nil, fmt.Errorf("reading %s: %w", tag, cause(ctx, err))
+		return content{}, fmt.Errorf("reading %s: %w", tag, explain(ctx, err))
 	}
-	current, err := set.Get()
+	layers, err := set.Get()
 	if err != nil {
-		return tag, nil, fmt.Errorf("reading %s: %w", tag, cause(ctx, err))
+		return content{}, fmt.Errorf("reading %s: %w", tag, explain(ctx, err))
 	}
-	return tag, current, nil
+	digest, err := set.Digest()
+	if err != nil {
+		return content{}, fmt.Errorf("reading %s: %w", tag, explain(ctx, err))
+	}
+	return content{digest: digest, layers: layers}, nil
 }
 
 func (a Att) options() []ociremote.Option {
@@ -228,36 +217,6 @@ func digestOf(layer v1.Layer) string {
 // pause waits before another attempt, longer each time and by chance, so that
 // writers who met once do not meet again.
 func pause(ctx context.Context, attempt int) error {
-	limit := 100 * time.Millisecond << attempt
-	timer := time.NewTimer(limit/2 + rand.N(limit)) //nolint:gosec // not a secret
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}
-
-// cause prefers the reason for which the context ended to what the network
-// made of it.
-func cause(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
-}
-
-func explainWrite(ctx context.Context, tag name.Tag, err error) error {
-	err = fmt.Errorf("writing %s: %w", tag, cause(ctx, err))
-	var status *transport.Error
-	if !errors.As(err, &status) {
-		return err
-	}
-	switch status.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return fault.WithHint(err, "this job's login may pull but not push: give registry-username and registry-password of one that may")
-	default:
-		return err
-	}
+	limit := min(100*time.Millisecond<<attempt, 2*time.Second)
+	return wait(ctx, limit/2+rand.N(limit)) //nolint:gosec // not a secret
 }

@@ -76,7 +76,7 @@ func describe(s oci.Signature) Entry {
 func (e *Entry) fill(ctx context.Context, s oci.Signature) {
 	raw, err := readLayer(s)
 	if err != nil {
-		e.Err = fmt.Errorf("reading the layer %s: %w", e.Digest, cause(ctx, err))
+		e.Err = fmt.Errorf("reading the layer %s: %w", e.Digest, explain(ctx, err))
 		e.Unread = true
 		return
 	}

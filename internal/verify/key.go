@@ -3,6 +3,7 @@ package verify
 import (
 	"crypto"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -27,6 +28,9 @@ func LoadPublicKey(reference string, lookup func(string) (string, bool)) (crypto
 		return nil, fault.WithHint(fmt.Errorf("loading the public key %s: it is a private key", reference),
 			"give the public half, usually cosign.pub")
 	}
+	if !strings.HasSuffix(block.Type, "PUBLIC KEY") {
+		return nil, fmt.Errorf("loading the public key %s: it is a PEM block of type %q", reference, block.Type)
+	}
 	public, err := cryptoutils.UnmarshalPEMToPublicKey(content)
 	if err != nil {
 		return nil, fmt.Errorf("loading the public key %s: %w", reference, err)
@@ -48,7 +52,7 @@ func readPublicKey(reference string, lookup func(string) (string, bool)) ([]byte
 	}
 	content, err := os.ReadFile(reference)
 	if err != nil {
-		return nil, fmt.Errorf("loading the public key: %w", err)
+		return nil, fmt.Errorf("loading the public key %s: %w", reference, errors.Unwrap(err))
 	}
 	return content, nil
 }

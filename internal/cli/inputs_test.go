@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const readme = "../../README.md"
+
+// TestReadmeListsTheInputs keeps the table in the README what the table in the
+// code is. With -update it writes the README.
+func TestReadmeListsTheInputs(t *testing.T) {
+	content, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- inputs -->\n", "<!-- /inputs -->"
+	before, rest, found := strings.Cut(string(content), begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatalf("%s has no %s and %s", readme, begin, end)
+	}
+	want := before + begin + inputsTable() + end + after
+	if *update {
+		if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if string(content) != want {
+		t.Errorf("the inputs in %s are not those of the code; write them with: go test ./internal/cli -run Readme -update", readme)
+	}
+}
+
+var update = flag.Bool("update", false, "write the table of inputs into the README")
+
+// inputsTable returns the table in Markdown.
+func inputsTable() string {
+	var out strings.Builder
+	out.WriteString("| input | commands | default | meaning |\n|---|---|---|---|\n")
+	for _, i := range inputs() {
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", i.name, strings.Join(i.commands, ", "), i.preset, cell(i))
+	}
+	return out.String()
+}
+
+func cell(i input) string {
+	words := i.usage
+	if i.kind == list {
+		words += " (list)"
+	}
+	if len(i.host) > 0 {
+		words += "; else " + strings.Join(i.host, ", ")
+	}
+	return strings.ReplaceAll(words, "|", "\\|")
+}
+
+// An input without a command, or twice for one command, could not be set.
+func TestEachInputBelongsToACommandOnce(t *testing.T) {
+	commands := []string{cmdRun, cmdAttest, cmdVerify, cmdGate, cmdInspect, cmdKeygen, cmdDemo, cmdVersion}
+	for _, i := range inputs() {
+		if len(i.commands) == 0 {
+			t.Errorf("no command takes the input %s", i.name)
+		}
+		for _, c := range i.commands {
+			if !slices.Contains(commands, c) {
+				t.Errorf("the input %s is for %q, which is no command", i.name, c)
+			}
+		}
+	}
+	for _, c := range commands {
+		var names []string
+		for _, i := range inputsOf(c) {
+			if slices.Contains(names, i.name) {
+				t.Errorf("%s takes the input %s twice", c, i.name)
+			}
+			names = append(names, i.name)
+		}
+	}
+}

@@ -74,13 +74,19 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 	if err != nil {
 		return SBOM{}, fmt.Errorf("reading the config of %s: %w", subject, err)
 	}
+	config := configuration()
+	withLicences := prepareLicences(ctx, config)
 	src, err := open(ctx, subject, content, unpacked)
 	if err != nil {
 		return SBOM{}, fmt.Errorf("unpacking %s: %w", subject, explain(ctx, err))
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 
-	found, err := syft.CreateSBOM(ctx, src, configuration())
+	ctx, err = withLicences()
+	if err != nil {
+		return SBOM{}, fmt.Errorf("preparing to recognize licences: %w", err)
+	}
+	found, err := syft.CreateSBOM(ctx, src, config)
 	if ctx.Err() != nil { // catalogers that were cut short may report no error
 		return SBOM{}, fmt.Errorf("cataloging %s: %w", subject, context.Cause(ctx))
 	}
@@ -106,6 +112,24 @@ func open(ctx context.Context, subject attest.Subject, content v1.Image, dir str
 		return nil, errors.Join(err, img.Cleanup())
 	}
 	return stereoscopesource.New(img, stereoscopesource.ImageConfig{Reference: subject.String()}), nil
+}
+
+// prepareLicences builds what syft recognizes licences with, about a second of
+// work, while the layers come down. The returned function waits for it.
+func prepareLicences(ctx context.Context, config *syft.CreateSBOMConfig) func() (context.Context, error) {
+	type outcome struct {
+		ctx context.Context
+		err error
+	}
+	ready := make(chan outcome, 1)
+	go func() {
+		prepared, err := syft.SetContextLicenseScanner(ctx, config.Licenses)
+		ready <- outcome{prepared, err}
+	}()
+	return func() (context.Context, error) {
+		o := <-ready
+		return o.ctx, o.err
+	}
 }
 
 // configuration is syft's default without the files, but with the symbols of Go

@@ -11,6 +11,7 @@ import (
 // Vuln returns the scan as the vulnerability predicate of cosign, with the
 // summary as its free-form result.
 func Vuln(scan finding.Scan) (attest.Predicate, error) {
+	scan.Database.Built = scan.Database.Built.UTC() // the same bytes in every time zone
 	result, err := json.Marshal(scan.Summary())
 	if err != nil {
 		return attest.Predicate{}, fmt.Errorf("encoding the scan summary: %w", err)
@@ -20,7 +21,7 @@ func Vuln(scan finding.Scan) (attest.Predicate, error) {
 	p.Scanner.Version = scan.Scanner.Version
 	p.Scanner.DB.URI = scan.Database.Source
 	p.Scanner.DB.Version = scan.Database.Schema
-	p.Scanner.DB.LastUpdate = scan.Database.Built.UTC()
+	p.Scanner.DB.LastUpdate = scan.Database.Built
 	p.Scanner.Result = result
 	p.Metadata.ScanStartedOn = scan.Started.UTC()
 	p.Metadata.ScanFinishedOn = scan.Finished.UTC()

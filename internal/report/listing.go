@@ -46,7 +46,7 @@ func VerifiedTable(verified []verify.Verified, rejected []pipeline.Rejection, st
 	t.out.Write(Listing(rows, style))
 	for _, r := range rejected {
 		t.line(fmt.Sprintf("  %s %s is not believed: %s", plain(attest.ShortType(r.ClaimedType), 60),
-			shortDigest(r.Digest), plain(r.Reason.Error(), textLimit)))
+			plain(shortDigest(r.Digest), 60), plain(r.Reason.Error(), textLimit)))
 	}
 	return t.out.Bytes()
 }

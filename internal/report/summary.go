@@ -10,9 +10,12 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 )
 
+// Bounds of summary.md: hosts drop a summary of more than 1 MiB as a whole. The
+// rest is in scan.json and verdict.json.
 const (
-	summaryFindings = 50  // rows of the table; the rest is in scan.json
-	cellLimit       = 200 // bytes of one cell
+	summaryRows    = 50  // of the findings, the verified and the rejected attestations, each
+	summaryReasons = 15  // of one check
+	cellLimit      = 200 // bytes of one cell, before it is escaped
 )
 
 // Summary returns summary.md: the verdict first, then why, what was found and
@@ -20,7 +23,7 @@ const (
 func Summary(r pipeline.Result) []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "## Hallmark: %s\n\n", r.Verdict.Outcome)
-	fmt.Fprintf(&out, "Image %s\n\n", cell(r.Subject.String()))
+	fmt.Fprintf(&out, "Image %s\n\n", escaped(plain(r.Subject.String(), textLimit)))
 	for _, note := range r.Notes {
 		fmt.Fprintf(&out, "> %s\n\n", cell(note))
 	}
@@ -38,9 +41,13 @@ func summarizeChecks(out *bytes.Buffer, r pipeline.Result) {
 	}
 	out.WriteString("| check | verdict | reason |\n|---|---|---|\n")
 	for _, c := range r.Verdict.Results {
-		reasons := make([]string, len(c.Reasons))
+		var reasons []string
 		for i, reason := range c.Reasons {
-			reasons[i] = cell(reason)
+			if i == summaryReasons {
+				reasons = append(reasons, fmt.Sprintf("%d more are in %s", len(c.Reasons)-i, fileVerdict))
+				break
+			}
+			reasons = append(reasons, cell(reason))
 		}
 		fmt.Fprintf(out, "| %s | %s | %s |\n", cell(checkName(c)), c.Outcome, strings.Join(reasons, "<br>"))
 	}
@@ -62,7 +69,7 @@ func summarizeFindings(out *bytes.Buffer, scan finding.Scan) {
 		if !f.Effective() {
 			continue
 		}
-		if shown == summaryFindings {
+		if shown == summaryRows {
 			fmt.Fprintf(out, "\n%d more are in %s.\n", counts.Effective.Total()-shown, fileScan)
 			break
 		}
@@ -74,27 +81,35 @@ func summarizeFindings(out *bytes.Buffer, scan finding.Scan) {
 }
 
 func summarizeAttestations(out *bytes.Buffer, r pipeline.Result) {
-	if len(r.Verified) == 0 {
+	if len(r.Verified)+len(r.Rejected) == 0 {
 		return
 	}
-	out.WriteString("### Verified attestations\n\n| type | signer | digest |\n|---|---|---|\n")
-	for _, v := range r.Verified {
+	out.WriteString("### Attestations\n\n| type | signer | digest |\n|---|---|---|\n")
+	verified, rejected := r.Verified[:min(len(r.Verified), summaryRows)], r.Rejected[:min(len(r.Rejected), summaryRows)]
+	for _, v := range verified {
 		fmt.Fprintf(out, "| %s | %s | %s |\n", cell(attest.ShortType(v.PredicateType())),
 			cell(shortDigest(v.Signer())), cell(shortDigest(v.Envelope().Digest())))
 	}
-	for _, x := range r.Rejected {
-		fmt.Fprintf(out, "| %s | not believed: %s | %s |\n", cell(x.ClaimedType), cell(x.Reason.Error()), cell(shortDigest(x.Digest)))
+	for _, x := range rejected {
+		fmt.Fprintf(out, "| %s | not believed: %s | %s |\n", cell(attest.ShortType(x.ClaimedType)), cell(x.Reason.Error()), cell(shortDigest(x.Digest)))
+	}
+	if more := len(r.Verified) + len(r.Rejected) - len(verified) - len(rejected); more > 0 {
+		fmt.Fprintf(out, "\n%d more are in %s.\n", more, fileVerdict)
 	}
 	out.WriteString("\n")
 }
 
 // cell returns text that cannot break out of a Markdown table cell or become
-// markup: what means something to Markdown or HTML is escaped.
-func cell(s string) string {
+// markup.
+func cell(s string) string { return escaped(plain(s, cellLimit)) }
+
+// escaped returns a line in which what means something to Markdown or HTML means
+// itself.
+func escaped(line string) string {
 	return strings.NewReplacer(
 		"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "`", "&#96;", `\`, "&#92;",
 		"*", "&#42;", "_", "&#95;", "[", "&#91;", "]", "&#93;", "!", "&#33;", "#", "&#35;", "~", "&#126;",
-	).Replace(plain(s, cellLimit))
+	).Replace(line)
 }
 
 // countLine returns the counts that are not zero, the worst first.

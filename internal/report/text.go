@@ -186,8 +186,9 @@ func (t *text) outcome(o policy.Outcome) string {
 	return t.paint(yellow, o.String())
 }
 
-// table writes rows in columns as wide as their widest cell. The last column
-// is cut where the line would be wider than the style allows.
+// table writes rows in columns as wide as their widest cell. Where the lines
+// would be wider than the style allows, the widest columns become narrower and
+// what does not fit them is cut.
 func (t *text) table(header []string, rows [][]string) {
 	if len(rows) == 0 {
 		return
@@ -206,15 +207,34 @@ func (t *text) table(header []string, rows [][]string) {
 			widths[i] = max(widths[i], utf8.RuneCountInString(c))
 		}
 	}
+	fit(widths, t.style.Width)
 	for _, row := range clean {
 		var line strings.Builder
 		for i, c := range row {
+			c = cut(c, widths[i])
 			line.WriteString("  " + c)
 			if i < len(row)-1 {
 				line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c)))
 			}
 		}
 		t.line(cut(line.String(), t.style.Width))
+	}
+}
+
+// fit narrows columns, the widest first, until a line of them has at most width
+// characters or they are too narrow to be read. A width of zero changes nothing.
+func fit(widths []int, width int) {
+	const narrow = 8
+	total := 0
+	for _, w := range widths {
+		total += w + len("  ")
+	}
+	for ; width > 0 && total > width; total-- {
+		widest := slices.Index(widths, slices.Max(widths))
+		if widths[widest] <= narrow {
+			return
+		}
+		widths[widest]--
 	}
 }
 

@@ -121,9 +121,9 @@ func checkFormat(reference string, content []byte) error {
 }
 
 func explainKeyError(reference string, err error) error {
-	if strings.Contains(err.Error(), "decrypt") {
+	if strings.Contains(err.Error(), "decryption failed") {
 		return fault.WithHint(fmt.Errorf("loading the key %s: the password does not fit", reference),
 			"check %s", PasswordVariable)
 	}
-	return fmt.Errorf("loading the key %s: %w", reference, err)
+	return fmt.Errorf("loading the key %s: the file is damaged: %w", reference, err)
 }

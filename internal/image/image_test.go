@@ -1,0 +1,283 @@
+package image_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/image"
+)
+
+func TestAMalformedReferenceIsWrongUsage(t *testing.T) {
+	for _, reference := range []string{"", "UPPER/case", "registry.example/app:tag:tag", "registry.example/app@sha256:abc", "https://registry.example/app", "a b"} {
+		_, openErr := anonymous().Open(t.Context(), reference)
+		_, resolveErr := anonymous().Resolve(t.Context(), reference)
+		for _, err := range []error{openErr, resolveErr, anonymous().Fetch(t.Context(), reference, &bytes.Buffer{})} {
+			refused(t, err, fmt.Sprintf("image reference %q is malformed", reference))
+			if fault.KindOf(err) != fault.Usage || fault.HintOf(err) == "" {
+				t.Errorf("%q: kind %v, hint %q", reference, fault.KindOf(err), fault.HintOf(err))
+			}
+		}
+	}
+}
+
+// What a registry answers to a request for the manifest, and what is made of it.
+func TestARegistryThatDoesNotGiveTheImage(t *testing.T) {
+	answers := func(code int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v2/" {
+				return
+			}
+			w.WriteHeader(code)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	tests := []struct {
+		name    string
+		handler http.HandlerFunc
+		says    string
+		hints   string
+	}{
+		{"not found", answers(http.StatusNotFound, `{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`), "the registry has no such image", "was it pushed"},
+		{"unauthorized", answers(http.StatusUnauthorized, ""), "the registry refuses access (401)", "registry-username"},
+		{"forbidden", answers(http.StatusForbidden, `{"errors":[{"code":"DENIED"}]}`), "the registry refuses access (403)", "registry-username"},
+		{"a login asked for", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}, "the registry refuses access (401)", "registry-username"},
+		{"something else", answers(http.StatusTeapot, "one\ntwo \x1b[31m"), "the registry answered 418", ""},
+		{"no registry at all", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotImplemented) }, "the registry answered 501", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			server := httptest.NewServer(test.handler)
+			t.Cleanup(server.Close)
+			reference := strings.TrimPrefix(server.URL, "http://") + "/app:1"
+
+			_, openErr := anonymous().Open(t.Context(), reference)
+			_, resolveErr := anonymous().Resolve(t.Context(), reference)
+			for _, err := range []error{openErr, resolveErr, anonymous().Fetch(t.Context(), reference, &bytes.Buffer{})} {
+				refused(t, err, "resolving "+reference, test.says)
+				if hint := fault.HintOf(err); !strings.Contains(hint, test.hints) {
+					t.Errorf("hint %q, want %q", hint, test.hints)
+				}
+			}
+		})
+	}
+}
+
+func TestARegistryThatIsDown(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	host := strings.TrimPrefix(server.URL, "http://")
+	server.Close()
+	_, err := anonymous().Open(t.Context(), host+"/app:1")
+	refused(t, err, "resolving "+host+"/app:1: the registry cannot be reached", "connection refused")
+	if hint := fault.HintOf(err); !strings.Contains(hint, "name and port") {
+		t.Errorf("hint %q", hint)
+	}
+}
+
+// The reason for which the job ends is told, not what the network made of it.
+func TestAJobThatEndsWhileItAsks(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	host := serve(t, instead(http.MethodGet, "/manifests/1", func(http.ResponseWriter) {
+		stop(errors.New("the timeout of 10m has passed"))
+		<-ctx.Done()
+	}))
+	_, err := anonymous().Open(ctx, host+"/app:1")
+	refused(t, err, "resolving "+host+"/app:1: the timeout of 10m has passed")
+}
+
+func TestAnIndexIsRefusedWithItsPlatforms(t *testing.T) {
+	host := serve(t)
+	amd, arm := imageOf(t, honest(t, archive(t, "amd64"))), imageOf(t, honest(t, archive(t, "arm64")))
+	provenance := imageOf(t, honest(t, archive(t, "provenance")))
+	index := mutate.AppendManifests(empty.Index,
+		mutate.IndexAddendum{Add: provenance, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}},
+		mutate.IndexAddendum{Add: amd, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}},
+		mutate.IndexAddendum{Add: arm, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}}},
+	)
+	push(t, host+"/app:1", index)
+
+	_, err := anonymous().Open(t.Context(), host+"/app:1")
+	refused(t, err, "opening "+host+"/app@"+digestOf(t, index), "it is an index of 2 images (linux/amd64, linux/arm64/v8)")
+	if want := "for linux/amd64: " + host + "/app@" + digestOf(t, amd); !strings.Contains(fault.HintOf(err), want) {
+		t.Errorf("hint %q does not say %q", fault.HintOf(err), want)
+	}
+	if _, err := anonymous().Open(t.Context(), host+"/app@"+digestOf(t, amd)); err != nil {
+		t.Errorf("the image that the hint names: %v", err)
+	}
+	if s, err := anonymous().Resolve(t.Context(), host+"/app:1"); err != nil || s.Digest().DigestStr() != digestOf(t, index) {
+		t.Errorf("the index resolves to %s, error %v", s, err)
+	}
+}
+
+func TestAnIndexWithoutImages(t *testing.T) {
+	host := serve(t)
+	push(t, host+"/app:1", empty.Index)
+	_, err := anonymous().Open(t.Context(), host+"/app:1")
+	refused(t, err, "it is an index of 0 images")
+}
+
+func TestAHostileIndexMakesNoHostileError(t *testing.T) {
+	host := serve(t)
+	child := imageOf(t, honest(t, archive(t, "x")))
+	var children []mutate.IndexAddendum
+	for i := range 5000 {
+		platform := v1.Platform{OS: "linux\x1b[31m\n" + strings.Repeat("x", 500), Architecture: fmt.Sprint(i)}
+		children = append(children, mutate.IndexAddendum{Add: child, Descriptor: v1.Descriptor{Platform: &platform}})
+	}
+	push(t, host+"/app:1", mutate.AppendManifests(empty.Index, children...))
+	_, err := anonymous().Open(t.Context(), host+"/app:1")
+	refused(t, err, "it is an index of 5000 images", "and 4990 more")
+	if len(err.Error()) > 2000 || len(fault.HintOf(err)) > 500 || strings.ContainsAny(fault.HintOf(err), "\n\x1b") {
+		t.Errorf("error of %d bytes, hint %.500q", len(err.Error()), fault.HintOf(err))
+	}
+}
+
+func TestWhatIsNoImageIsRefused(t *testing.T) {
+	chart := mutate.ConfigMediaType(imageOf(t, blob{[]byte("chart"), hash([]byte("chart")), "application/vnd.cncf.helm.chart.content.v1.tar+gzip"}),
+		"application/vnd.cncf.helm.config.v1+json")
+	many := imageOf(t, honest(t, archive(t, "1")), honest(t, archive(t, "2")), honest(t, archive(t, "3")))
+	limits := image.Limits{Layers: 2, UnpackedLayer: 1 << 20}
+
+	tests := []struct {
+		name, says string
+		content    any
+	}{
+		{"a chart", `it holds an artifact of type "application/vnd.cncf.helm.config.v1+json", not a container image`, chart},
+		{"too many layers", "it has 3 layers, the limit is 2", many},
+		{
+			"a manifest of an old kind", `its manifest is of type "application/vnd.docker.distribution.manifest.v1+json", not a container image`,
+			manifest{`{"schemaVersion": 1}`, types.DockerManifestSchema1},
+		},
+		{"a manifest of an unknown kind", `its manifest is of type "text/plain", not a container image`, manifest{"hello", "text/plain"}},
+		{"a manifest that is not JSON", "its manifest cannot be read", manifest{"hello", types.OCIManifestSchema1}},
+		{"an index that is not JSON", "its index cannot be read", manifest{`[]`, types.OCIImageIndex}},
+	}
+	for i, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			host := serve(t)
+			reference := fmt.Sprintf("%s/app:%d", host, i)
+			switch content := test.content.(type) {
+			case v1.Image:
+				push(t, reference, content)
+			case manifest:
+				host = serve(t, instead(http.MethodGet, "/manifests/1", content.answer))
+				reference = host + "/app:1"
+			}
+			_, err := image.NewRegistry(image.Access{}, limits).Open(t.Context(), reference)
+			refused(t, err, "opening "+host+"/app", test.says)
+		})
+	}
+}
+
+// A manifest that is not the one of the digest asked for is not taken.
+func TestAManifestThatIsNotThatOfItsDigest(t *testing.T) {
+	other := manifest{`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}`, types.OCIManifestSchema1}
+	host := serve(t, instead(http.MethodGet, "/manifests/sha256:"+strings.Repeat("0", 64), other.answer))
+	_, err := anonymous().Open(t.Context(), host+"/app@sha256:"+strings.Repeat("0", 64))
+	refused(t, err, "resolving "+host+"/app@sha256:000", "does not match requested digest")
+}
+
+func TestOpenPinsTheImage(t *testing.T) {
+	host := serve(t)
+	first, second := imageOf(t, honest(t, archive(t, "first"))), imageOf(t, honest(t, archive(t, "second")))
+	push(t, host+"/team/app:1", first)
+
+	img, err := anonymous().Open(t.Context(), host+"/team/app:1")
+	must(t, err)
+	push(t, host+"/team/app:1", second) // the tag moves; what was opened stays
+
+	s := img.Subject()
+	if s.String() != host+"/team/app@"+digestOf(t, first) || s.Requested() != host+"/team/app:1" {
+		t.Errorf("pinned to %s, requested %s", s, s.Requested())
+	}
+	if got := digestOf(t, img.Content()); got != digestOf(t, first) {
+		t.Errorf("content %s, want %s", got, digestOf(t, first))
+	}
+}
+
+func TestMoved(t *testing.T) {
+	host := serve(t)
+	first, second := imageOf(t, honest(t, archive(t, "first"))), imageOf(t, honest(t, archive(t, "second")))
+	push(t, host+"/app:1", first)
+	r := anonymous()
+	byTag, err := r.Resolve(t.Context(), host+"/app:1")
+	must(t, err)
+	byDigest, err := r.Resolve(t.Context(), host+"/app@"+digestOf(t, first))
+	must(t, err)
+
+	if now, moved, err := r.Moved(t.Context(), byTag); err != nil || moved {
+		t.Errorf("a tag that stays: moved %v to %s, error %v", moved, now, err)
+	}
+	push(t, host+"/app:1", second)
+	if now, moved, err := r.Moved(t.Context(), byTag); err != nil || !moved || now != digestOf(t, second) {
+		t.Errorf("a tag that moved: moved %v to %s, error %v", moved, now, err)
+	}
+	if _, moved, err := r.Moved(t.Context(), byDigest); err != nil || moved {
+		t.Errorf("a digest: moved %v, error %v", moved, err)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := r.Moved(ctx, byTag); !errors.Is(err, context.Canceled) {
+		t.Errorf("a registry that was not asked: error %v", err)
+	}
+}
+
+func TestFetchRefusesWhatIsNotOneLayer(t *testing.T) {
+	host := serve(t)
+	push(t, host+"/db:two", imageOf(t, honest(t, archive(t, "1")), honest(t, archive(t, "2"))))
+	push(t, host+"/db:none", imageOf(t))
+	for tag, says := range map[string]string{"two": "it has 2 layers", "none": "it has 0 layers"} {
+		refused(t, anonymous().Fetch(t.Context(), host+"/db:"+tag, &bytes.Buffer{}), "fetching "+host+"/db:"+tag, says)
+	}
+
+	database := honest(t, archive(t, "database"))
+	lying := serve(t, instead(http.MethodGet, "/blobs/"+hash(database.stored).String(), func(w http.ResponseWriter) {
+		_, _ = w.Write(make([]byte, len(database.stored)))
+	}))
+	push(t, lying+"/db:1", imageOf(t, database))
+	refused(t, anonymous().Fetch(t.Context(), lying+"/db:1", &bytes.Buffer{}), "fetching "+lying+"/db:1", "sha256")
+}
+
+func TestFetch(t *testing.T) {
+	host := serve(t)
+	database := honest(t, archive(t, "database"))
+	push(t, host+"/db:1", imageOf(t, database))
+	var got bytes.Buffer
+	must(t, anonymous().Fetch(t.Context(), host+"/db:1", &got))
+	if !bytes.Equal(got.Bytes(), database.stored) {
+		t.Errorf("%d other bytes came, want %d", got.Len(), len(database.stored))
+	}
+}
+
+// manifest is the answer to a request for one.
+type manifest struct {
+	content   string
+	mediaType types.MediaType
+}
+
+func (m manifest) answer(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", string(m.mediaType))
+	_, _ = w.Write([]byte(m.content))
+}
+
+func digestOf(t *testing.T, what interface{ Digest() (v1.Hash, error) }) string {
+	t.Helper()
+	digest, err := what.Digest()
+	must(t, err)
+	return digest.String()
+}

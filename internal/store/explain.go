@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/hallmark-ci/hallmark/internal/fault"
+)
+
+// explain turns an error of the registry client into words about the registry.
+// The reason for which the context ended goes before what the network made of
+// it.
+func explain(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var status *transport.Error
+	var network *net.OpError
+	switch {
+	case errors.As(err, &status):
+		return explainStatus(status)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		return fault.WithHint(errors.New("the registry broke the connection"), "try again; if it stays so, its own log will say more")
+	case errors.As(err, &network):
+		return fault.WithHint(fmt.Errorf("the registry cannot be reached: %w", network),
+			"check the registry's name and port, and that this job may reach it")
+	}
+	return err
+}
+
+func explainStatus(status *transport.Error) error {
+	switch status.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fault.WithHint(fmt.Errorf("the registry refuses access (%d)", status.StatusCode),
+			"give registry-username and registry-password, or log in with docker first")
+	case http.StatusTooManyRequests:
+		return fault.WithHint(errors.New("the registry limits the rate of requests (429)"),
+			"try again later, or log in for a higher limit")
+	}
+	answer := fmt.Sprintf("the registry answered %d %s", status.StatusCode, http.StatusText(status.StatusCode))
+	for _, d := range status.Errors {
+		answer += ": " + string(d.Code) + " " + d.Message
+	}
+	return errors.New(harmless(answer))
+}
+
+// explainWrite is explain for writing: who may read may still not write.
+func explainWrite(ctx context.Context, tag name.Tag, err error) error {
+	explained := fmt.Errorf("writing %s: %w", tag, explain(ctx, err))
+	var status *transport.Error
+	if errors.As(err, &status) && (status.StatusCode == http.StatusUnauthorized || status.StatusCode == http.StatusForbidden) {
+		return fault.WithHint(explained,
+			"this job's login may pull but not push: give registry-username and registry-password of one that may")
+	}
+	return explained
+}
+
+// harmless returns a registry's words as one short line that can be printed.
+func harmless(s string) string {
+	const limit = 400
+	line := []rune(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }), " "))
+	if len(line) > limit {
+		line = append(line[:limit-1], '…')
+	}
+	return string(line)
+}

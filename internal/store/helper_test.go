@@ -1,0 +1,233 @@
+package store_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/sign"
+	"github.com/hallmark-ci/hallmark/internal/store"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+const dsseMediaType = types.MediaType("application/vnd.dsse.envelope.v1+json")
+
+// place is a registry with an image in it, whose answers a test may change.
+type place struct {
+	host    string
+	subject attest.Subject
+	options []remote.Option
+
+	mu       sync.Mutex
+	instead  func(w http.ResponseWriter, r *http.Request) bool // true: answered
+	requests []string                                          // method and path
+}
+
+// newPlace starts a registry on loopback and pushes an image to it.
+func newPlace(t *testing.T, options ...registry.Option) *place {
+	t.Helper()
+	p := &place{options: []remote.Option{remote.WithRetryBackoff(remote.Backoff{Duration: time.Millisecond, Factor: 1, Steps: 2})}}
+	inner := registry.New(append(options, registry.Logger(log.New(io.Discard, "", 0)))...)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		p.requests = append(p.requests, r.Method+" "+r.URL.Path)
+		instead := p.instead
+		p.mu.Unlock()
+		if instead == nil || !instead(w, r) {
+			inner.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	p.host = strings.TrimPrefix(server.URL, "http://")
+
+	img := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
+	tag, err := name.NewTag(p.host + "/team/app:1")
+	must(t, err)
+	must(t, remote.Write(tag, img, p.options...))
+	digest, err := img.Digest()
+	must(t, err)
+	p.subject, err = attest.NewSubject(tag.Digest(digest.String()), tag.String())
+	must(t, err)
+	return p
+}
+
+// answer lets the registry answer in another way from now on; nil: as it does.
+func (p *place) answer(instead func(w http.ResponseWriter, r *http.Request) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.instead, p.requests = instead, nil
+}
+
+// count returns the requests of a method, since the last call of answer, whose
+// path has a part.
+func (p *place) count(method, part string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, r := range p.requests {
+		if strings.HasPrefix(r, method+" ") && strings.Contains(r, part) {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *place) store() store.Att { return store.NewAtt(p.options, nil) }
+
+// manifest returns the layers under the tag, and its digest; none where there
+// is no such tag.
+func (p *place) manifest(t *testing.T) ([]v1.Descriptor, string) {
+	t.Helper()
+	tag, err := p.store().Location(p.subject)
+	must(t, err)
+	img, err := remote.Image(tag, p.options...)
+	if err != nil && strings.Contains(err.Error(), "MANIFEST_UNKNOWN") {
+		return nil, ""
+	}
+	must(t, err)
+	m, err := img.Manifest()
+	must(t, err)
+	digest, err := img.Digest()
+	must(t, err)
+	return m.Layers, digest.String()
+}
+
+// put writes a manifest of these layers under the tag, as another tool may do.
+// The blobs of the layers are written where they have content.
+func (p *place) put(t *testing.T, layers ...foreign) {
+	t.Helper()
+	tag, err := p.store().Location(p.subject)
+	must(t, err)
+	config := static.NewLayer([]byte("{}"), types.OCIConfigJSON)
+	must(t, remote.WriteLayer(tag.Context(), config, p.options...))
+	m := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: *descriptorOf(t, config)}
+	for _, l := range layers {
+		blob := static.NewLayer(l.content, dsseMediaType)
+		if !l.missing {
+			must(t, remote.WriteLayer(tag.Context(), blob, p.options...))
+		}
+		d := descriptorOf(t, blob)
+		d.Annotations = l.annotations
+		if l.size > 0 {
+			d.Size = l.size
+		}
+		m.Layers = append(m.Layers, *d)
+	}
+	raw, err := json.Marshal(m)
+	must(t, err)
+	must(t, remote.Put(tag, rawManifest(raw), p.options...))
+}
+
+// foreign is a layer that this store did not write.
+type foreign struct {
+	content     []byte
+	annotations map[string]string
+	size        int64 // as the manifest claims; zero: the true one
+	missing     bool  // the registry does not have the blob
+}
+
+type rawManifest []byte
+
+func (m rawManifest) RawManifest() ([]byte, error)        { return m, nil }
+func (m rawManifest) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
+
+func descriptorOf(t *testing.T, l v1.Layer) *v1.Descriptor {
+	t.Helper()
+	digest, err := l.Digest()
+	must(t, err)
+	size, err := l.Size()
+	must(t, err)
+	mediaType, err := l.MediaType()
+	must(t, err)
+	return &v1.Descriptor{MediaType: mediaType, Size: size, Digest: digest}
+}
+
+// signer signs about the image of a place.
+type signer struct {
+	key     sign.Key
+	trust   verify.Trust
+	subject attest.Subject
+}
+
+func (p *place) signer(t testing.TB) signer {
+	t.Helper()
+	key, err := sign.Ephemeral()
+	must(t, err)
+	trust, err := verify.TrustKeys(key.Public())
+	must(t, err)
+	return signer{key: key, trust: trust, subject: p.subject}
+}
+
+// signs returns an attestation of the type that says something.
+func (s signer) signs(t testing.TB, predicateType, says string) store.Signed {
+	t.Helper()
+	body, err := json.Marshal(map[string]string{"says": says})
+	must(t, err)
+	st := attest.NewStatement(s.subject, attest.Predicate{Type: predicateType, Body: body})
+	envelope, err := s.key.Sign(t.Context(), st)
+	must(t, err)
+	return store.Signed{PredicateType: predicateType, Envelope: envelope}
+}
+
+// mine reports whether this signer signed an envelope.
+func (s signer) mine(e attest.Envelope) bool {
+	_, err := verify.Verify(e, s.subject, s.trust)
+	return err == nil
+}
+
+// digestsOf returns the digests of attestations, as layers have them.
+func digestsOf(signed ...store.Signed) []string {
+	var out []string
+	for _, s := range signed {
+		out = append(out, s.Envelope.Digest())
+	}
+	return out
+}
+
+func digestsUnder(layers []v1.Descriptor) []string {
+	var out []string
+	for _, l := range layers {
+		out = append(out, l.Digest.String())
+	}
+	return out
+}
+
+// refused fails the test unless err says all of the words.
+func refused(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want one that says %q", words)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("error %.500q does not say %q", err, word)
+		}
+	}
+	if bytes.ContainsAny([]byte(err.Error()), "\n\x1b") {
+		t.Errorf("error %.500q is not one plain line", err)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/sigstore/cosign/v2/pkg/oci"
+	ociempty "github.com/sigstore/cosign/v2/pkg/oci/empty"
+	ocimutate "github.com/sigstore/cosign/v2/pkg/oci/mutate"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+)
+
+// Bounds of the wait between a write and the look at what became of it. Who
+// looked at the tag before the write needs one request to overwrite it.
+const (
+	settleLeast = 200 * time.Millisecond
+	settleMost  = 5 * time.Second
+)
+
+// writer writes the same attestations, as often as it needs, under one tag.
+type writer struct {
+	Att
+	subject attest.Subject
+	tag     name.Tag
+	added   []oci.Signature
+	pusher  *remote.Pusher // keeps its login, so that a write is one request
+}
+
+// newWriter uploads the layers of what is added. Nobody sees them before the
+// tag names them.
+func (a Att) newWriter(ctx context.Context, s attest.Subject, added []oci.Signature) (*writer, error) {
+	tag, err := a.Location(s)
+	if err != nil {
+		return nil, err
+	}
+	pusher, err := remote.NewPusher(a.remote...)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{Att: a, subject: s, tag: tag, added: added, pusher: pusher}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(4)
+	for _, layer := range added {
+		group.Go(func() error { return pusher.Upload(groupCtx, tag.Context(), layer) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, explainWrite(ctx, tag, err)
+	}
+	return w, nil
+}
+
+// writeOnce merges what is added with what is there, writes it, and returns the
+// digests of the layers that it kept. It ends when those who looked at the tag
+// before have written as well. Without an error and not written means that
+// another writer was faster.
+func (w *writer) writeOnce(ctx context.Context, replace func(Entry) bool) (kept []string, written bool, err error) {
+	current, err := w.read(ctx, w.subject)
+	if err != nil {
+		return nil, false, err
+	}
+	staying, err := w.keep(ctx, current, replace)
+	if err != nil {
+		return nil, false, err
+	}
+	all, err := ocimutate.AppendSignatures(ociempty.Signatures(), false, slices.Concat(staying, w.added)...)
+	if err != nil {
+		return nil, false, err
+	}
+	config, err := partial.ConfigLayer(all)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := w.pusher.Upload(ctx, w.tag.Context(), config); err != nil {
+		return nil, false, explainWrite(ctx, w.tag, err)
+	}
+	looked := time.Now()
+	if now, err := w.digest(ctx); err != nil || now != current.digest {
+		return nil, false, err
+	}
+	if err := w.pusher.Put(ctx, w.tag, all); err != nil {
+		return nil, false, explainWrite(ctx, w.tag, err)
+	}
+	return digests(staying), true, wait(ctx, min(max(2*time.Since(looked), settleLeast), settleMost))
+}
+
+// keep returns the layers that stay: all but those that give way to what is
+// added, and what is added itself.
+func (w *writer) keep(ctx context.Context, current content, replace func(Entry) bool) ([]oci.Signature, error) {
+	fresh := digests(w.added)
+	var kept []oci.Signature
+	for i, e := range entries(ctx, current.layers) {
+		if e.Unread {
+			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer; run again, or delete %s to start over", w.tag)
+		}
+		if !replace(e) && !slices.Contains(fresh, e.Digest) {
+			kept = append(kept, keptLayer{current.layers[i]})
+		}
+	}
+	return kept, nil
+}
+
+// digest returns that of the manifest under the tag now.
+func (w *writer) digest(ctx context.Context) (v1.Hash, error) {
+	descriptor, err := remote.Get(w.tag, w.with(ctx)...)
+	var status *transport.Error
+	switch {
+	case errors.As(err, &status) && status.StatusCode == http.StatusNotFound:
+		return ociempty.Signatures().Digest()
+	case err != nil:
+		return v1.Hash{}, fmt.Errorf("reading %s: %w", w.tag, explain(ctx, err))
+	}
+	return descriptor.Digest, nil
+}
+
+// keptLayer is a layer of another writer. The config that it came with may not
+// list it, so its diff id is its digest: envelopes are not compressed.
+type keptLayer struct{ envelopeLayer }
+
+// envelopeLayer is oci.Signature under a name that is none of its methods'.
+type envelopeLayer = oci.Signature
+
+// DiffID returns the digest of the layer.
+func (l keptLayer) DiffID() (v1.Hash, error) { return l.Digest() }
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

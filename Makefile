@@ -28,7 +28,7 @@ build: ## Build the binary into .cache/bin
 
 .PHONY: test
 test: ## Run the unit and command tests
-	go test ./...
+	go test -parallel 8 ./...
 
 .PHONY: lint
 lint: $(LINT) ## Check style, layers and that the modules are tidy
@@ -46,7 +46,7 @@ fix: $(LINT) ## Format the code as the linter wants it
 e2e: build peers ## Test against a real registry and the real peers; installs them
 	e2e/install docker-registry
 	if [ -x ../shared/realworld/make-images ]; then e2e/install mmdebstrap npm; fi
-	cd e2e && go test -count=1 -timeout 40m -v .
+	cd e2e && go test -count=1 -timeout 40m -v ./...
 
 .PHONY: bench
 bench: build peers ## Measure the whole job beside the peers' pipeline (ROUNDS=5)

@@ -1,0 +1,146 @@
+package world
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// PushSample pushes a small image to reference and returns it pinned: a Debian
+// package database, two Node modules of old and a real Go program, so that
+// three ecosystems are in it.
+func PushSample(ctx context.Context, reference string) (name.Digest, error) {
+	crane, err := Tool("crane")
+	if err != nil {
+		return name.Digest{}, err
+	}
+	program, err := os.ReadFile(crane)
+	if err != nil {
+		return name.Digest{}, fmt.Errorf("reading the sample's program: %w", err)
+	}
+	return push(ctx, reference, []file{
+		{"etc/os-release", []byte(osRelease)},
+		{"var/lib/dpkg/status", []byte(dpkgStatus)},
+		{"app/node_modules/lodash/package.json", []byte(`{"name":"lodash","version":"4.17.15","license":"MIT"}`)},
+		{"app/node_modules/minimist/package.json", []byte(`{"name":"minimist","version":"1.2.0","license":"MIT"}`)},
+		{"usr/local/bin/crane", program},
+	})
+}
+
+// PushBare pushes an image with one small file to reference and returns it
+// pinned: enough where only the attestations matter. Images of different
+// references are different images.
+func PushBare(ctx context.Context, reference string) (name.Digest, error) {
+	return push(ctx, reference, []file{{"reference", []byte(reference)}})
+}
+
+type file struct {
+	path    string
+	content []byte
+}
+
+func push(ctx context.Context, reference string, files []file) (name.Digest, error) {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return name.Digest{}, fmt.Errorf("pushing a sample: %w", err)
+	}
+	image, err := imageOf(files)
+	if err != nil {
+		return name.Digest{}, fmt.Errorf("making the sample %s: %w", ref, err)
+	}
+	if err := remote.Write(ref, image, remote.WithContext(ctx)); err != nil {
+		return name.Digest{}, fmt.Errorf("pushing %s: %w", ref, err)
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		return name.Digest{}, fmt.Errorf("pinning %s: %w", ref, err)
+	}
+	return ref.Context().Digest(digest.String()), nil
+}
+
+func imageOf(files []file) (v1.Image, error) {
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	for _, f := range files {
+		if err := w.WriteHeader(&tar.Header{Name: f.path, Mode: 0o755, Size: int64(len(f.content))}); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(f.content); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	content := layer.Bytes()
+	compressed, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(content)), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return mutate.AppendLayers(empty.Image, compressed)
+}
+
+// MakeDatabase writes the product's own small vulnerability database into the
+// folder that grype expects below databases, and returns that folder.
+func MakeDatabase(ctx context.Context, databases string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(databases, "6")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("making a database: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, "go", "run", "./internal/advisory/makedb", dir)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("making a database: %w\n%s", err, out)
+	}
+	return dir, nil
+}
+
+const osRelease = `PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+NAME="Debian GNU/Linux"
+VERSION_ID="12"
+VERSION="12 (bookworm)"
+ID=debian
+`
+
+const dpkgStatus = `Package: libssl3
+Status: install ok installed
+Architecture: amd64
+Source: openssl
+Version: 3.0.11-1~deb12u2
+Maintainer: Nobody <nobody@example.com>
+Description: a library
+
+Package: zlib1g
+Status: install ok installed
+Architecture: amd64
+Source: zlib
+Version: 1:1.2.13.dfsg-1
+Maintainer: Nobody <nobody@example.com>
+Description: a library
+
+Package: tar
+Status: install ok installed
+Architecture: amd64
+Version: 1.34+dfsg-1.2+deb12u1
+Maintainer: Nobody <nobody@example.com>
+Description: an archiver
+
+`

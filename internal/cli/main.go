@@ -12,12 +12,12 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
 	"github.com/hallmark-ci/hallmark/internal/terminal"
@@ -31,6 +31,10 @@ const (
 	exitDenied    = 3
 	exitUndecided = 4
 )
+
+// maxMessage bounds an error message, in bytes: those of libraries may hold what
+// a registry answered.
+const maxMessage = 1000
 
 // Stdio is where a command writes: results to Out, progress and errors to Err.
 type Stdio struct {
@@ -66,7 +70,7 @@ func (a *app) finish(err error) int {
 	code := exitCode(err)
 	var verdict denied
 	if err != nil && !errors.As(err, &verdict) {
-		a.complain("error", oneLine(err), fault.HintOf(err))
+		a.complain("error", plain.Line(err.Error(), maxMessage), fault.HintOf(err))
 	}
 	if a.warning && (code == exitDenied || code == exitUndecided) {
 		a.complain("warning", fmt.Sprintf("the gate says no (%d), but gate is warn", code), "")
@@ -128,20 +132,6 @@ func stopped(ctx context.Context, err error) error {
 		return fault.WithHint(stop, "give it more time with timeout")
 	}
 	return stop
-}
-
-// oneLine returns an error as one line of bounded length that can be printed:
-// errors of libraries may have many, and hold what a registry answered.
-func oneLine(err error) string {
-	const limit = 1000
-	words := strings.FieldsFunc(strings.ToValidUTF8(err.Error(), ""), func(r rune) bool {
-		return !unicode.IsGraphic(r) || unicode.IsSpace(r)
-	})
-	line := []rune(strings.Join(words, " "))
-	if len(line) > limit {
-		line = append(line[:limit-1], '…')
-	}
-	return string(line)
 }
 
 func (a *app) root() *cobra.Command {

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"unicode"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // Registry resolves references and opens images.
@@ -145,7 +145,7 @@ func refuseIndex(pinned name.Digest, descriptor *remote.Descriptor) error {
 		if m.Platform == nil || m.Platform.OS == "unknown" || !m.MediaType.IsImage() {
 			continue
 		}
-		platforms = append(platforms, harmless(m.Platform.String(), 40))
+		platforms = append(platforms, plain.Line(m.Platform.String(), 40))
 		if example == "" {
 			example = pinned.Context().Digest(m.Digest.String()).String()
 		}
@@ -165,7 +165,7 @@ func malformed(err error) error {
 		return errors.New("it is cut short")
 	}
 	if errors.As(err, &wrong) {
-		return fmt.Errorf("its field %s is a %s", harmless(wrong.Field, 80), wrong.Value)
+		return fmt.Errorf("its field %s is a %s", plain.Line(wrong.Field, 80), wrong.Value)
 	}
 	return err
 }
@@ -177,16 +177,6 @@ func someOf(words []string) string {
 		return strings.Join(words, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(words[:most], ", "), len(words)-most)
-}
-
-// harmless returns a registry's text as one line of at most limit characters
-// that can be printed.
-func harmless(s string, limit int) string {
-	line := []rune(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }), " "))
-	if len(line) > limit {
-		line = append(line[:limit-1], '…')
-	}
-	return string(line)
 }
 
 // explain turns an error of the registry client into a sentence about the
@@ -235,5 +225,5 @@ func explainStatus(reference string, status *transport.Error) error {
 	for _, d := range status.Errors {
 		answer += ": " + string(d.Code) + " " + d.Message
 	}
-	return fmt.Errorf("resolving %s: the registry answered %s", reference, harmless(answer, 400))
+	return fmt.Errorf("resolving %s: the registry answered %s", reference, plain.Line(answer, 400))
 }

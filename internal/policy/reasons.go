@@ -3,15 +3,15 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"unicode"
+
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // Bounds of what one result says. Policies, package names and predicates are
 // written by others.
 const (
 	maxReasons      = 100
-	maxReasonLength = 1000 // characters
+	maxReasonLength = 1000 // bytes
 )
 
 // reasons collects distinct sentences up to a limit and counts the rest.
@@ -61,33 +61,5 @@ func (r *reasons) list() []string {
 	return append(slices.Clone(r.kept), fmt.Sprintf("and %d more", r.more))
 }
 
-// clean makes one bounded, printable line of valid UTF-8 from any text: white
-// space becomes a single space, whatever else a terminal would not print
-// becomes its escape.
-func clean(text string) string {
-	var b strings.Builder
-	length, space := 0, false
-	for _, r := range text { // bytes that are not UTF-8 come as U+FFFD
-		if unicode.IsSpace(r) {
-			space = length > 0
-			continue
-		}
-		if length >= maxReasonLength {
-			b.WriteString("…")
-			break
-		}
-		if space {
-			b.WriteByte(' ')
-			length++
-			space = false
-		}
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-			length++
-			continue
-		}
-		n, _ := fmt.Fprintf(&b, `\u%04x`, r)
-		length += n
-	}
-	return b.String()
-}
+// clean makes one bounded, printable line of any text.
+func clean(text string) string { return plain.Line(text, maxReasonLength) }

@@ -192,7 +192,7 @@ func TestSeverityCutoffIsBoundedAndPrintable(t *testing.T) {
 	if len(got) != maxListed+1 || got[maxListed] != "and 10 more" {
 		t.Fatalf("want %d findings and the count of the rest, have %q", maxListed, got)
 	}
-	if want := `high CVE-00 in evil ::error:: \u001b[2J, fixed in 1, 2, 3, 4, 5 and 2 more`; got[0] != want {
+	if want := `high CVE-00 in evil ::error:: [2J, fixed in 1, 2, 3, 4, 5 and 2 more`; got[0] != want {
 		t.Errorf("want %q, have %q", want, got[0])
 	}
 }

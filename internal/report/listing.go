@@ -5,6 +5,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
@@ -45,8 +46,8 @@ func VerifiedTable(verified []verify.Verified, rejected []pipeline.Rejection, st
 	t := &text{style: style}
 	t.out.Write(Listing(rows, style))
 	for _, r := range rejected {
-		t.line(fmt.Sprintf("  %s %s is not believed: %s", plain(attest.ShortType(r.ClaimedType), 60),
-			plain(shortDigest(r.Digest), 60), plain(r.Reason.Error(), textLimit)))
+		t.line(fmt.Sprintf("  %s %s is not believed: %s", plain.Line(attest.ShortType(r.ClaimedType), 60),
+			plain.Line(shortDigest(r.Digest), 60), plain.Line(r.Reason.Error(), textLimit)))
 	}
 	return t.out.Bytes()
 }

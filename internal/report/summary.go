@@ -8,6 +8,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // Bounds of summary.md: hosts drop a summary of more than 1 MiB as a whole. The
@@ -23,7 +24,7 @@ const (
 func Summary(r pipeline.Result) []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "## Hallmark: %s\n\n", r.Verdict.Outcome)
-	fmt.Fprintf(&out, "Image %s\n\n", escaped(plain(r.Subject.String(), textLimit)))
+	fmt.Fprintf(&out, "Image %s\n\n", escaped(plain.Line(r.Subject.String(), textLimit)))
 	for _, note := range r.Notes {
 		fmt.Fprintf(&out, "> %s\n\n", cell(note))
 	}
@@ -101,7 +102,7 @@ func summarizeAttestations(out *bytes.Buffer, r pipeline.Result) {
 
 // cell returns text that cannot break out of a Markdown table cell or become
 // markup.
-func cell(s string) string { return escaped(plain(s, cellLimit)) }
+func cell(s string) string { return escaped(plain.Line(s, cellLimit)) }
 
 // escaped returns a line in which what means something to Markdown or HTML means
 // itself.

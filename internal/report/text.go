@@ -12,6 +12,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 )
 
@@ -42,7 +43,7 @@ func Text(r pipeline.Result, style Style) []byte {
 	t.attestations(r)
 	t.checks(r.Verdict)
 	for _, note := range r.Notes {
-		t.line("\n" + t.paint(yellow, "note") + "  " + plain(note, textLimit))
+		t.line("\n" + t.paint(yellow, "note") + "  " + plain.Line(note, textLimit))
 	}
 	t.line("\n" + t.paint(bold, "verdict") + "  " + t.outcome(r.Verdict.Outcome))
 	return t.out.Bytes()
@@ -79,7 +80,7 @@ func (t *text) paint(code, s string) string {
 func (t *text) line(s string) { t.out.WriteString(s + "\n") }
 
 func (t *text) field(name, value string) {
-	t.line(fmt.Sprintf("%-9s %s", name, plain(value, textLimit)))
+	t.line(fmt.Sprintf("%-9s %s", name, plain.Line(value, textLimit)))
 }
 
 func packageLine(ecosystems []catalog.Ecosystem) string {
@@ -157,13 +158,13 @@ func (t *text) checks(v policy.Verdict) {
 	}
 	t.line("\n" + t.paint(bold, "checks"))
 	for _, c := range v.Results {
-		t.line(fmt.Sprintf("  %s  %s", t.outcome(c.Outcome), plain(checkName(c), textLimit)))
+		t.line(fmt.Sprintf("  %s  %s", t.outcome(c.Outcome), plain.Line(checkName(c), textLimit)))
 		for i, reason := range c.Reasons {
 			if i == reasonsShown {
 				t.line(fmt.Sprintf("        and %d more reasons in %s", len(c.Reasons)-i, fileVerdict))
 				break
 			}
-			t.line("        " + shortDigest(plain(reason, textLimit)))
+			t.line("        " + shortDigest(plain.Line(reason, textLimit)))
 		}
 	}
 }
@@ -198,7 +199,7 @@ func (t *text) table(header []string, rows [][]string) {
 	for _, row := range rows {
 		line := make([]string, len(row))
 		for i, c := range row {
-			line[i] = plain(c, 60)
+			line[i] = plain.Line(c, 60)
 		}
 		clean = append(clean, line)
 	}

@@ -7,15 +7,17 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"syscall"
-	"unicode"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
+
+// maxAnswer bounds what is shown of a registry's own words, in bytes.
+const maxAnswer = 400
 
 // explain turns an error of the registry client into words about the registry.
 // The reason for which the context ended goes before what the network made of
@@ -51,7 +53,7 @@ func explainStatus(status *transport.Error) error {
 	for _, d := range status.Errors {
 		answer += ": " + string(d.Code) + " " + d.Message
 	}
-	return errors.New(harmless(answer))
+	return errors.New(plain.Line(answer, maxAnswer))
 }
 
 // explainWrite is explain for writing: who may read may still not write.
@@ -63,14 +65,4 @@ func explainWrite(ctx context.Context, tag name.Tag, err error) error {
 			"this job's login may pull but not push: give registry-username and registry-password of one that may")
 	}
 	return explained
-}
-
-// harmless returns a registry's words as one short line that can be printed.
-func harmless(s string) string {
-	const limit = 400
-	line := []rune(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }), " "))
-	if len(line) > limit {
-		line = append(line[:limit-1], '…')
-	}
-	return string(line)
 }

@@ -1,11 +1,14 @@
 package attest
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // PayloadType is the DSSE payload type of every in-toto statement.
@@ -15,6 +18,14 @@ const PayloadType = "application/vnd.in-toto+json"
 // that cosign's readers keep too.
 const MaxSize = 128 << 20
 
+// maxSignatures bounds the signatures of one envelope. Each of them is tried with
+// each trusted key.
+const maxSignatures = 16
+
+// maxQuoted bounds what an error quotes from an envelope or a statement, in
+// bytes.
+const maxQuoted = 100
+
 // Envelope is a signed statement as it lies in a registry: the raw bytes of a
 // DSSE envelope. Nothing in it is to be believed before it was verified.
 type Envelope struct {
@@ -23,9 +34,36 @@ type Envelope struct {
 }
 
 type dsse struct {
-	PayloadType string          `json:"payloadType"`
-	Payload     []byte          `json:"payload"` // base64 in JSON
-	Signatures  []dsseSignature `json:"signatures"`
+	PayloadType string         `json:"payloadType"`
+	Payload     []byte         `json:"payload"` // base64 in JSON
+	Signatures  dsseSignatures `json:"signatures"`
+}
+
+type dsseSignatures []dsseSignature
+
+// UnmarshalJSON implements json.Unmarshaler. It stops at the first signature that
+// is too many: a large envelope has room for millions.
+func (s *dsseSignatures) UnmarshalJSON(raw []byte) error {
+	*s = nil
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	start, err := decoder.Token()
+	if err != nil || start == nil {
+		return err
+	}
+	if start != json.Delim('[') {
+		return errors.New("its signatures are not a list")
+	}
+	for decoder.More() {
+		if len(*s) == maxSignatures {
+			return fmt.Errorf("it has more than %d signatures", maxSignatures)
+		}
+		var signature dsseSignature
+		if err := decoder.Decode(&signature); err != nil {
+			return err
+		}
+		*s = append(*s, signature)
+	}
+	return nil
 }
 
 type dsseSignature struct {
@@ -34,7 +72,7 @@ type dsseSignature struct {
 }
 
 // ParseEnvelope decodes a DSSE envelope and checks its form: the payload type
-// of in-toto, a payload, at least one signature, and at most MaxSize bytes.
+// of in-toto, a payload, 1 to 16 signatures, and at most MaxSize bytes.
 func ParseEnvelope(raw []byte) (Envelope, error) {
 	if len(raw) > MaxSize {
 		return Envelope{}, fmt.Errorf("envelope of %d bytes is over the limit of %d (128 MiB)", len(raw), MaxSize)
@@ -45,7 +83,7 @@ func ParseEnvelope(raw []byte) (Envelope, error) {
 	}
 	switch {
 	case e.decoded.PayloadType != PayloadType:
-		return Envelope{}, fmt.Errorf("payload type %q is not %s", e.decoded.PayloadType, PayloadType)
+		return Envelope{}, fmt.Errorf("payload type %q is not %s", plain.Line(e.decoded.PayloadType, maxQuoted), PayloadType)
 	case len(e.decoded.Payload) == 0:
 		return Envelope{}, errors.New("envelope has no payload")
 	case len(e.decoded.Signatures) == 0:
@@ -59,6 +97,9 @@ func (e Envelope) Raw() []byte { return e.raw }
 
 // Payload returns the statement's bytes, unverified.
 func (e Envelope) Payload() []byte { return e.decoded.Payload }
+
+// Signatures returns the number of signatures, verified or not.
+func (e Envelope) Signatures() int { return len(e.decoded.Signatures) }
 
 // Digest returns the SHA-256 of the raw envelope as sha256:<hex>, which is also
 // the digest of the layer that holds it.

@@ -49,8 +49,8 @@ func refused(t *testing.T, err error, words ...string) {
 			t.Errorf("error %q does not say %q", err, word)
 		}
 	}
-	if strings.Contains(err.Error(), "\n") {
-		t.Errorf("error %q has more than one line", err)
+	if strings.ContainsAny(err.Error(), "\n\x1b\u202e") || len(err.Error()) > 1000 {
+		t.Errorf("error %.1500q is not one short plain line", err)
 	}
 }
 

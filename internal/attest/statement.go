@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // Types of an in-toto statement. Attestations under the .att tag carry v0.1, as
@@ -84,7 +86,7 @@ func ParseStatement(payload []byte) (Statement, error) {
 	}
 	switch {
 	case st.Type != StatementV01 && st.Type != StatementV1:
-		return Statement{}, fmt.Errorf("statement type %q is not in-toto v0.1 or v1", st.Type)
+		return Statement{}, fmt.Errorf("statement type %q is not in-toto v0.1 or v1", plain.Line(st.Type, maxQuoted))
 	case st.PredicateType == "":
 		return Statement{}, errors.New("statement has no predicateType")
 	case len(st.Subjects) == 0:

@@ -26,6 +26,7 @@ func TestParseStatementRefusesWhatIsNoStatement(t *testing.T) {
 		{"a closing brace behind it", whole + "}", "decoding the statement: "},
 		{"no type", strings.Replace(whole, "_type", "kind", 1), `statement type ""`},
 		{"a version to come", strings.Replace(whole, "v0.1", "v2", 1), `"https://in-toto.io/Statement/v2" is not in-toto v0.1 or v1`},
+		{"a hostile type", strings.Replace(whole, "https://in-toto", `\u001b[31m\u202e`+strings.Repeat("x", 1<<20), 1), `statement type "[31mxxx`},
 		{"a type that only starts right", strings.Replace(whole, "v0.1", "v0.1/", 1), "is not in-toto"},
 		{"no predicate type", strings.Replace(whole, `"t"`, `""`, 1), "no predicateType"},
 		{"a predicate type that is no string", strings.Replace(whole, `"t"`, `7`, 1), "decoding the statement"},

@@ -5,7 +5,7 @@
 // The types follow the in-toto attestation framework
 // (https://github.com/in-toto/attestation) and DSSE
 // (https://github.com/secure-systems-lab/dsse). The package does no I/O and
-// imports no other room.
+// imports no room but those of plain words: fault and plain.
 package attest
 
 import (

@@ -36,10 +36,18 @@ type SBOM struct {
 	content *sbom.SBOM
 	created time.Time
 	subject attest.Subject
+	unread  []string
 }
 
 // Syft returns the SBOM in syft's own model, for the scan.
 func (b SBOM) Syft() *sbom.SBOM { return b.content }
+
+// Unread says which files of the image could not be read, or not to their end:
+// a line each with the path, the cataloger and its reason, sorted, at most 20 of
+// them and then how many more there are. Packages in them may be missing. The
+// package databases of operating systems are not among them, as without those
+// there is no SBOM.
+func (b SBOM) Unread() []string { return slices.Clone(b.unread) }
 
 // Ecosystem is a number of packages of one type.
 type Ecosystem struct {
@@ -62,7 +70,8 @@ func (b SBOM) Ecosystems() []Ecosystem {
 
 // Image reads all layers of an image and catalogs the packages in them. Files
 // are not listed. Layers are unpacked below tempDir, which is as it was when
-// Image returns.
+// Image returns. An image whose operating system has a package database that
+// cannot be read is undecided.
 func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDir string) (bom SBOM, err error) {
 	unpacked, err := os.MkdirTemp(tempDir, "layers-")
 	if err != nil {
@@ -93,7 +102,12 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 	if err != nil {
 		return SBOM{}, fmt.Errorf("cataloging %s: %w", subject, err)
 	}
-	return SBOM{content: found, created: created, subject: subject}, nil
+	missed := unreadOf(found.Artifacts.Unknowns)
+	found.Artifacts.Unknowns = nil // the encoders would list them as files
+	if err := checkDatabases(subject, missed, src); err != nil {
+		return SBOM{}, err
+	}
+	return SBOM{content: found, created: created, subject: subject, unread: lines(missed)}, nil
 }
 
 // open unpacks the layers and returns them as a source for syft.
@@ -134,9 +148,10 @@ func prepareLicences(ctx context.Context, config *syft.CreateSBOMConfig) func() 
 
 // configuration is syft's default without the files, but with the symbols of Go
 // programs: with them the scan can drop the advisories about functions that a
-// program does not have, as grype does when it catalogs an image itself.
+// program does not have, as grype does when it catalogs an image itself. All
+// that could not be read is kept, also where some packages came of it.
 func configuration() *syft.CreateSBOMConfig {
-	config := syft.DefaultCreateSBOMConfig().WithoutFiles()
+	config := syft.DefaultCreateSBOMConfig().WithoutFiles().WithUnknownsConfig(cataloging.UnknownsConfig{})
 	config.Packages.Golang = config.Packages.Golang.WithCaptureSymbols(cataloging.SymbolScopeAll)
 	return config
 }

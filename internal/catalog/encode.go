@@ -11,6 +11,8 @@ import (
 	"github.com/anchore/syft/syft/format/common/cyclonedxhelpers"
 	"github.com/anchore/syft/syft/format/common/spdxhelpers"
 	"github.com/google/uuid"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
 )
 
 // Format is a format that an SBOM can be written in.
@@ -21,6 +23,15 @@ const (
 	CycloneDX Format = "cyclonedx" // CycloneDX 1.6 JSON
 	SPDX      Format = "spdx"      // SPDX 2.3 JSON
 )
+
+// PredicateType returns the URI of the predicate type that an SBOM in this
+// format is attested under.
+func (f Format) PredicateType() string {
+	if f == SPDX {
+		return attest.TypeSPDX
+	}
+	return attest.TypeCycloneDX
+}
 
 // Encode returns the SBOM in a format, as compact JSON.
 func (b SBOM) Encode(format Format) ([]byte, error) {

@@ -28,24 +28,26 @@ func (a *app) gateJob(ctx context.Context, v values, args []string) error {
 		return err
 	}
 	if len(rules.Policies) == 0 && !rules.Cutoff.Set() {
-		return fault.WithHint(fault.Usagef("nothing to gate on"), "give --policy FILE or --severity-cutoff SEVERITY")
+		return fault.WithHint(fault.Usagef("nothing to gate on"),
+			"give --policy FILE or --severity-cutoff SEVERITY; only-fixed and vuln-db-max-age belong to them")
 	}
-	_, examined, err := a.examine(ctx, v, args)
+	x, err := a.examine(ctx, v, args)
 	if err != nil {
 		return err
 	}
-	verdict := rules.Decide(ctx, policy.Evidence{Verified: examined.Verified, Now: time.Now()})
+	verdict := rules.Decide(ctx, policy.Evidence{Verified: x.Verified, Now: time.Now()})
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	content := report.Checks(verdict, a.style())
+	content := report.Checks(x.subject, verdict, a.style())
 	if format == "json" {
-		if content, err = report.ChecksJSON(verdict); err != nil {
+		if content, err = report.ChecksJSON(x.subject, verdict); err != nil {
 			return err
 		}
 	}
 	if _, err := a.stdio.Out.Write(content); err != nil {
 		return err
 	}
-	return a.verdict(verdict)
+	a.decide(verdict)
+	return nil
 }

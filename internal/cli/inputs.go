@@ -32,7 +32,6 @@ type input struct {
 	preset   string   // the default; empty: none
 	usage    string   // one line
 	commands []string // that take it
-	host     []string // variables of CI hosts that are asked last
 }
 
 // inputs is the one table that flags, environment variables and documentation
@@ -43,24 +42,24 @@ func inputs() []input {
 	signing := []string{cmdRun, cmdAttest}
 	return []input{
 		{name: "image", usage: "the image, when it is not given as an argument; a tag is resolved once", commands: registry},
-		{name: "registry-username", usage: "user for the image's registry (default: docker config and its helpers)", commands: registry, host: []string{"CI_REGISTRY_USER"}},
-		{name: "registry-password", usage: "password or token for the image's registry", commands: registry, host: []string{"CI_REGISTRY_PASSWORD"}},
+		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* if it is theirs", commands: registry},
+		{name: "registry-password", usage: "password or token for the image's registry", commands: registry},
 		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: registry},
 		{name: "sbom", kind: list, preset: "cyclonedx", usage: "SBOM formats to attest: cyclonedx, spdx, none", commands: []string{cmdRun}},
 		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}},
 		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: []string{cmdRun}},
 		{name: "vuln-db-max-age", kind: span, preset: "120h", usage: "a scan with an older database is undecided; 0 for any age", commands: gating},
 		{name: "severity-cutoff", preset: "none", usage: "deny at or above: negligible, low, medium, high, critical", commands: gating},
-		{name: "only-fixed", kind: boolean, preset: "false", usage: "the cutoff counts only findings that have a fix", commands: gating},
+		{name: "only-fixed", kind: boolean, preset: "false", usage: "let the cutoff count only findings that have a fix", commands: gating},
 		{name: "predicate", kind: list, usage: "TYPE=FILE: evidence to attest; TYPE is a short name or a URI", commands: signing},
-		{name: "key", usage: "key file or env://NAME: to sign with; verify, gate and inspect take the public half", commands: registry},
+		{name: "key", usage: "key, a file or env://NAME: run and attest sign with it; verify, gate and inspect take its public half", commands: registry},
 		{name: "verify-key", kind: list, usage: "public keys of further accepted signers", commands: registry},
-		{name: "push", kind: boolean, preset: "true", usage: "false: do everything but write to the registry", commands: []string{cmdRun}},
+		{name: "push", kind: boolean, preset: "true", usage: "write to the registry; --push=false does everything else", commands: []string{cmdRun}},
 		{name: "policy", kind: list, usage: "Rego files and folders that decide", commands: gating},
 		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: gating},
 		{name: "output-dir", preset: "hallmark", usage: "folder for reports", commands: []string{cmdRun}},
 		{name: "output-dir", preset: "hallmark-demo", usage: "folder for what the demonstration makes", commands: []string{cmdDemo}},
-		{name: "timeout", kind: span, preset: "10m", usage: "of the whole job", commands: append(slices.Clone(registry), cmdDemo)},
+		{name: "timeout", kind: span, preset: "10m", usage: "limit of time for the whole job", commands: append(slices.Clone(registry), cmdDemo)},
 		{name: "log-format", preset: "auto", usage: "auto, text or json", commands: append(slices.Clone(registry), cmdDemo)},
 		{name: "type", usage: "only attestations of this predicate type: a short name or a URI", commands: []string{cmdVerify}},
 		{name: "output", preset: "table", usage: "table or json", commands: []string{cmdVerify, cmdGate, cmdInspect, cmdVersion}},

@@ -53,9 +53,6 @@ func cell(i input) string {
 	if i.kind == list {
 		words += " (list)"
 	}
-	if len(i.host) > 0 {
-		words += "; else " + strings.Join(i.host, ", ")
-	}
 	return strings.ReplaceAll(words, "|", "\\|")
 }
 

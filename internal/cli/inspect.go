@@ -48,10 +48,15 @@ func (a *app) inspectJob(ctx context.Context, v values, args []string) error {
 	if err := a.printListing(format, subject, rows); err != nil {
 		return err
 	}
+	for _, e := range entries {
+		if e.Unread {
+			return e.Err
+		}
+	}
 	if dir := v.text("extract"); dir != "" {
 		return a.extract(dir, entries, rows)
 	}
-	return ctx.Err()
+	return nil
 }
 
 // optionalTrust is the readers' trust; without a key, nobody is trusted and
@@ -85,25 +90,25 @@ func (a *app) printListing(format string, subject attest.Subject, rows []report.
 func row(e store.Entry, subject attest.Subject, trust verify.Trust) report.Row {
 	r := report.Row{Type: e.ClaimedType, Size: e.Size, Digest: e.Digest}
 	if e.Err != nil {
-		r.Signer = "unreadable: " + e.Err.Error()
+		r.Reason = "unreadable: " + e.Err.Error()
 		return r
 	}
 	envelope, err := attest.ParseEnvelope(e.Raw)
 	if err != nil {
-		r.Signer = "not an attestation: " + err.Error()
+		r.Reason = "not an attestation: " + err.Error()
 		return r
 	}
 	if statement, err := attest.ParseStatement(envelope.Payload()); err == nil {
-		r.Type = statement.PredicateType
+		r.Type, r.Time = statement.PredicateType, statement.ClaimedTime()
 	}
 	v, err := verify.Verify(envelope, subject, trust)
 	switch {
 	case err == nil:
-		r.Signer = v.Signer()
+		r.Verified, r.Signer = true, v.Signer()
 	case len(trust.Signers()) == 0:
-		r.Signer = "not verified: no key given"
+		r.Reason = "no key given"
 	default:
-		r.Signer = "not verified: " + err.Error()
+		r.Reason = err.Error()
 	}
 	return r
 }

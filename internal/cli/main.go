@@ -36,6 +36,20 @@ const (
 // a registry answered.
 const maxMessage = 1000
 
+// about is what hallmark --help says first.
+const about = `Hallmark makes the SBOM and the vulnerability scan of a container image, signs
+them and other evidence as attestations, attaches them to the image in its
+registry, reads them back, verifies them and decides by your policies.
+
+  hallmark keygen
+  hallmark run registry.example.com/team/shop:1.4.2 --key cosign.key --severity-cutoff critical
+  hallmark verify registry.example.com/team/shop:1.4.2 --key cosign.pub
+
+Exit codes: 0 passed, 1 the job could not be done, 2 wrong usage, 3 denied,
+4 could not decide. Every flag can be set as HALLMARK_<NAME> too, with dashes as
+underscores. COSIGN_PASSWORD holds the password of a key file; COSIGN_REPOSITORY
+names another repository for attestations.`
+
 // Stdio is where a command writes: results to Out, progress and errors to Err.
 type Stdio struct {
 	Out, Err io.Writer
@@ -54,30 +68,41 @@ func Main(ctx context.Context, args []string, stdio Stdio, env func(string) (str
 type app struct {
 	stdio   Stdio
 	env     lookup
-	warning bool // gate: warn
 	json    bool // log-format: json
+	warning bool // gate: warn
+	verdict policy.Outcome
+	decided bool // verdict is that of a gate which was reached
 }
 
-// denied is the error of a verdict that is not a pass. Its reasons have been
-// printed already.
-type denied struct{ outcome policy.Outcome }
-
-func (d denied) Error() string { return "the verdict is " + d.outcome.String() }
-
-// finish prints an error, with its hint on the next line, and returns the exit
-// code that it stands for.
+// finish prints what went wrong, with its hint on the next line, and returns the
+// exit code. gate: warn softens what a gate said; a job that never reached its
+// gate has failed all the same.
 func (a *app) finish(err error) int {
-	code := exitCode(err)
-	var verdict denied
-	if err != nil && !errors.As(err, &verdict) {
+	if err != nil {
 		a.complain("error", plain.Line(err.Error(), maxMessage), fault.HintOf(err))
+		return failureCode(err)
 	}
-	if a.warning && (code == exitDenied || code == exitUndecided) {
-		a.complain("warning", fmt.Sprintf("the gate says no (%d), but gate is warn", code), "")
+	code := a.verdictCode()
+	if a.warning && code != exitPassed {
+		a.complain("warning", fmt.Sprintf("the gate says %s (%d), but gate is warn", a.verdict, code), "")
 		return exitPassed
 	}
 	return code
 }
+
+// verdictCode is the exit code of a command that did what it was asked for.
+func (a *app) verdictCode() int {
+	switch {
+	case !a.decided || a.verdict == policy.Pass:
+		return exitPassed
+	case a.verdict == policy.Deny:
+		return exitDenied
+	}
+	return exitUndecided
+}
+
+// decide keeps the verdict of a gate.
+func (a *app) decide(v policy.Verdict) { a.verdict, a.decided = v.Outcome, true }
 
 // complain prints a message, and a hint on the next line; as one JSON object
 // where machines read.
@@ -99,17 +124,8 @@ func (a *app) complain(level, message, hint string) {
 	}
 }
 
-// exitCode is the one place where errors become exit codes.
-func exitCode(err error) int {
-	var verdict denied
-	switch {
-	case err == nil:
-		return exitPassed
-	case errors.As(err, &verdict) && verdict.outcome == policy.Deny:
-		return exitDenied
-	case errors.As(err, &verdict):
-		return exitUndecided
-	}
+// failureCode is the one place where errors become exit codes.
+func failureCode(err error) int {
 	switch fault.KindOf(err) {
 	case fault.Usage:
 		return exitUsage
@@ -138,6 +154,7 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "hallmark",
 		Short:         "Make, sign, attach, verify and gate attestations of a container image",
+		Long:          about,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -146,13 +163,16 @@ func (a *app) root() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return errors.Join(c.Help(), fault.Usagef("no command given"))
+		},
+		Version: buildVersion(),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetOut(a.stdio.Out)
 	root.SetErr(a.stdio.Err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fault.WithHint(fault.Usagef("%w", err), "hallmark %s --help lists the flags", c.Name())
+		return fault.WithHint(fault.Usagef("%w", err), "%s --help lists the flags", c.CommandPath())
 	})
 	root.AddCommand(a.run(), a.attest(), a.verify(), a.gate(), a.inspect(), a.keygen(), a.demo(), a.version())
 	return root
@@ -174,11 +194,12 @@ func (a *app) command(name, argument, short string, run func(ctx context.Context
 		Short: short,
 		Args: func(_ *cobra.Command, args []string) error {
 			if i := slices.IndexFunc(args, truthValue); i >= 0 {
-				return fault.WithHint(fault.Usagef("hallmark %s takes no argument %q", name, args[i]),
+				return fault.WithHint(fault.Usagef("%s takes no argument %q", name, args[i]),
 					"a switch takes its value behind an equals sign: --switch=%s", args[i])
 			}
 			if most := len(strings.Fields(argument)); len(args) > most {
-				return fault.Usagef("hallmark %s takes %s, not %d", name, []string{"no argument", "1 argument"}[most], len(args))
+				return fault.WithHint(fault.Usagef("%s takes %s, and %q is one too many", name, []string{"no argument", "one argument"}[most], args[most]),
+					"a list is given by repeating its flag")
 			}
 			return nil
 		},
@@ -187,6 +208,9 @@ func (a *app) command(name, argument, short string, run func(ctx context.Context
 	c.RunE = func(c *cobra.Command, args []string) error {
 		v := values{flags: c.Flags(), env: a.env, inputs: taken}
 		a.json = v.text("log-format") == "json" // from here on, whatever goes wrong
+		if err := v.checkFlags(); err != nil {
+			return err
+		}
 		return run(c.Context(), v, args)
 	}
 	return c

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,6 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/evidence"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
-	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
 )
 
@@ -70,13 +70,14 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	defer func() { err = errors.Join(err, remove()) }()
 	job.TempDir = dir
 
-	scanner, closeDatabase, err := a.scanner(ctx, v, p, rooms.Progress)
+	db, err := a.databases(v, p)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeDatabase()) }()
-	rooms.Scanner = scanner
-
+	defer func() { err = errors.Join(err, db.close()) }()
+	if db != nil {
+		rooms.Database = db.open
+	}
 	result, runErr := pipeline.Run(ctx, job, rooms)
 	return a.conclude(folder, result, runErr)
 }
@@ -92,7 +93,8 @@ func (a *app) conclude(folder report.Folder, result pipeline.Result, runErr erro
 	if err := a.printResult(folder, result); err != nil {
 		return err
 	}
-	return a.verdict(result.Verdict)
+	a.decide(result.Verdict)
+	return nil
 }
 
 // printResult prints the result for people, or as verdict.json where machines
@@ -110,20 +112,13 @@ func (a *app) printResult(folder report.Folder, result pipeline.Result) error {
 	return err
 }
 
-// verdict turns a verdict into the error that its exit code stands for.
-func (a *app) verdict(v policy.Verdict) error {
-	if v.Outcome == policy.Pass {
-		return nil
-	}
-	return denied{outcome: v.Outcome}
-}
-
 func (a *app) job(v values, p place) (pipeline.Job, error) {
 	push, err := v.boolean("push")
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	if _, err := v.boolean("scan"); err != nil {
+	scanned, err := v.boolean("scan")
+	if err != nil {
 		return pipeline.Job{}, err
 	}
 	wanted, err := formats(v)
@@ -134,11 +129,37 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
+	if err := a.checkPolicies(rules.Policies); err != nil {
+		return pipeline.Job{}, err
+	}
 	brought, err := a.brought(v)
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	return pipeline.Job{Reference: p.reference, Formats: wanted, Brought: brought, Push: push, Rules: rules}, nil
+	job := pipeline.Job{Reference: p.reference, Formats: wanted, Brought: brought, Push: push, Rules: rules}
+	return job, checkTypes(job, scanned)
+}
+
+// checkTypes refuses a run that makes nothing, and evidence of a type that the
+// run makes itself: of two of a type, any one can satisfy a policy.
+func checkTypes(job pipeline.Job, scanned bool) error {
+	var made []string
+	for _, format := range job.Formats {
+		made = append(made, format.PredicateType())
+	}
+	if scanned {
+		made = append(made, attest.TypeVuln)
+	}
+	if len(made)+len(job.Brought) == 0 {
+		return fault.WithHint(fault.Usagef("nothing to attest"), "let it make an SBOM or a scan, or give --predicate TYPE=FILE")
+	}
+	for _, p := range job.Brought {
+		if slices.ContainsFunc(made, func(uri string) bool { return attest.SameType(uri, p.Type) }) {
+			return fault.WithHint(fault.Usagef("predicate of type %s is given, and this run makes one itself", attest.ShortType(p.Type)),
+				"leave one of the two out: --sbom none, --scan=false, or the --predicate")
+		}
+	}
+	return nil
 }
 
 // brought reads the predicates that the user brings.

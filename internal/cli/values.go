@@ -14,13 +14,29 @@ import (
 type lookup func(name string) (string, bool)
 
 // values answers what an input is set to: by its flag, else by HALLMARK_<NAME>,
-// else by INPUT_<NAME> as GitHub sets it, else by the host's own variables,
-// else by its default. Empty environment variables are unset.
+// else by INPUT_<NAME> as GitHub sets it, else by its default. Empty environment
+// variables are unset.
 type values struct {
 	flags  *pflag.FlagSet
 	env    lookup
 	inputs []input
 }
+
+// switchValue is a flag that is true or false. What it holds is checked where it
+// is used, as that of a variable is.
+type switchValue string
+
+// Set implements pflag.Value.
+func (s *switchValue) Set(word string) error {
+	*s = switchValue(word)
+	return nil
+}
+
+// String implements pflag.Value.
+func (s *switchValue) String() string { return string(*s) }
+
+// Type implements pflag.Value; flags of this type are shown without a value.
+func (s *switchValue) Type() string { return "bool" }
 
 // define adds the flags of a command's inputs.
 func define(flags *pflag.FlagSet, inputs []input) {
@@ -33,12 +49,29 @@ func define(flags *pflag.FlagSet, inputs []input) {
 		case list:
 			flags.StringArray(i.name, nil, usage)
 		case boolean:
-			flags.String(i.name, "", usage)
+			flags.Var(new(switchValue), i.name, usage)
 			flags.Lookup(i.name).NoOptDefVal = "true"
 		case text, span:
 			flags.String(i.name, "", usage)
 		}
 	}
+}
+
+// checkFlags refuses flags that are given without a value, which is what a
+// script's unset variable makes of them. A cutoff that is not there must not be
+// taken for one that nobody wanted.
+func (v values) checkFlags() error {
+	var err error
+	v.flags.Visit(func(f *pflag.Flag) {
+		given := []string{f.Value.String()}
+		if many, ok := f.Value.(pflag.SliceValue); ok {
+			given = many.GetSlice()
+		}
+		if slices.ContainsFunc(given, func(s string) bool { return strings.TrimSpace(s) == "" }) {
+			err = fault.WithHint(fault.Usagef("--%s is empty", f.Name), "give it a value, or leave it out")
+		}
+	})
+	return err
 }
 
 // text returns the value of an input that is one string.
@@ -101,8 +134,7 @@ func (v values) resolve(in input) []string {
 		return []string{flag.Value.String()}
 	}
 	upper := strings.ToUpper(in.name)
-	names := append([]string{"HALLMARK_" + strings.ReplaceAll(upper, "-", "_"), "INPUT_" + upper}, in.host...)
-	for _, name := range names {
+	for _, name := range []string{"HALLMARK_" + strings.ReplaceAll(upper, "-", "_"), "INPUT_" + upper} {
 		if value, ok := v.env(name); ok && strings.TrimSpace(value) != "" {
 			return split(in.kind, value)
 		}

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/report"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
@@ -28,16 +31,16 @@ func (a *app) verifyJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	subject, examined, err := a.examine(ctx, v, args)
+	x, err := a.examine(ctx, v, args)
 	if err != nil {
 		return err
 	}
-	verified := ofType(examined.Verified, wanted)
-	if err := a.printVerified(format, verified, examined.Rejected); err != nil {
+	verified := ofType(x.Verified, wanted)
+	if err := a.printVerified(format, verified, x.Rejected); err != nil {
 		return err
 	}
 	if len(verified) == 0 {
-		return noneVerified(subject, wanted, examined)
+		return noneVerified(x, wanted)
 	}
 	return nil
 }
@@ -73,30 +76,61 @@ func ofType(verified []verify.Verified, wanted string) []verify.Verified {
 	return out
 }
 
-func noneVerified(subject attest.Subject, wanted string, examined pipeline.Examination) error {
-	what := "attestation"
-	if wanted != "" {
-		what += " of type " + attest.ShortType(wanted)
+// noneVerified says why there is nothing to believe: nothing is there, nothing
+// of it is signed by an accepted signer, or nothing is of the type.
+func noneVerified(x examined, wanted string) error {
+	attached := len(x.Verified) + len(x.Rejected)
+	switch {
+	case attached == 0:
+		return fault.WithHint(fault.Undecidedf("verifying %s: nothing is attached under %s", x.subject, x.location),
+			"hallmark run and hallmark attest attach; COSIGN_REPOSITORY must be the same as then")
+	case len(x.Verified) == 0:
+		return fault.WithHint(fault.Undecidedf("verifying %s: %s attached, none signed by an accepted signer (%s)",
+			x.subject, plain.Count(attached, "attestation"), strings.Join(x.trust.Signers(), ", ")),
+			"is it the right public key? hallmark inspect shows what is attached")
 	}
-	err := fault.Undecidedf("verifying %s: no %s by an accepted signer (%d attached, %d not believed)",
-		subject, what, len(examined.Verified)+len(examined.Rejected), len(examined.Rejected))
-	return fault.WithHint(err, "hallmark inspect %s shows what is attached", subject)
+	return fault.WithHint(fault.Undecidedf("verifying %s: no attestation of type %s by an accepted signer", x.subject, attest.ShortType(wanted)),
+		"there are: %s", strings.Join(typesOf(x.Verified), ", "))
+}
+
+// typesOf names the predicate types, each once.
+func typesOf(verified []verify.Verified) []string {
+	var names []string
+	for _, v := range verified {
+		if name := plain.Line(attest.ShortType(v.PredicateType()), 100); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// examined is what is attached to an image, where it was looked for, and whom
+// it was verified by.
+type examined struct {
+	pipeline.Examination
+	subject  attest.Subject
+	location string
+	trust    verify.Trust
 }
 
 // examine resolves the image and verifies what is attached to it.
-func (a *app) examine(ctx context.Context, v values, args []string) (attest.Subject, pipeline.Examination, error) {
+func (a *app) examine(ctx context.Context, v values, args []string) (examined, error) {
 	p, err := a.place(v, args)
 	if err != nil {
-		return attest.Subject{}, pipeline.Examination{}, err
+		return examined{}, err
 	}
 	trust, err := a.readerTrust(v)
 	if err != nil {
-		return attest.Subject{}, pipeline.Examination{}, err
+		return examined{}, err
 	}
 	subject, err := p.registry.Resolve(ctx, p.reference)
 	if err != nil {
-		return attest.Subject{}, pipeline.Examination{}, err
+		return examined{}, err
 	}
-	examined, err := pipeline.Examine(ctx, p.store, subject, trust)
-	return subject, examined, err
+	location, err := p.store.Location(subject)
+	if err != nil {
+		return examined{}, err
+	}
+	found, err := pipeline.Examine(ctx, p.store, subject, trust)
+	return examined{Examination: found, subject: subject, location: location.String(), trust: trust}, err
 }

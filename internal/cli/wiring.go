@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
@@ -46,10 +47,13 @@ func (a *app) place(v values, args []string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
+	login, err := explicitLogin(v, host)
+	if err != nil {
+		return place{}, err
+	}
 	access := image.Access{
-		Host:      host,
-		Username:  v.text("registry-username"),
-		Password:  v.text("registry-password"),
+		Login:     login,
+		HostLogin: a.hostLogin(),
 		Insecure:  insecure,
 		UserAgent: "hallmark/" + buildVersion(),
 	}
@@ -62,6 +66,25 @@ func (a *app) place(v values, args []string) (place, error) {
 		registry:  image.NewRegistry(access, image.DefaultLimits()),
 		store:     store.NewAtt(access.RemoteOptions(), target),
 	}, nil
+}
+
+// explicitLogin reads the login that the user gives for the image's registry:
+// both halves of it or neither.
+func explicitLogin(v values, host string) (image.Login, error) {
+	login := image.Login{Host: host, Username: v.text("registry-username"), Password: v.text("registry-password")}
+	if (login.Username == "") != (login.Password == "") {
+		return image.Login{}, fault.WithHint(fault.Usagef("only one of registry-username and registry-password is given"), "give both, or neither")
+	}
+	return login, nil
+}
+
+// hostLogin returns the login that GitLab gives every job, for GitLab's own
+// registry and no other.
+func (a *app) hostLogin() image.Login {
+	host, _ := a.env("CI_REGISTRY")
+	username, _ := a.env("CI_REGISTRY_USER")
+	password, _ := a.env("CI_REGISTRY_PASSWORD")
+	return image.Login{Host: host, Username: username, Password: password}
 }
 
 // registryOf returns the host of a reference's registry.
@@ -158,6 +181,20 @@ func (a *app) rules(v values) (policy.Rules, error) {
 	return policy.Rules{Policies: policies, Cutoff: cutoff, OnlyFixed: onlyFixed, MaxDatabaseAge: maxAge}, nil
 }
 
+// checkPolicies refuses policies that can decide nothing before a run does any
+// work for them. Under gate: warn the gate itself says what is wrong with them.
+func (a *app) checkPolicies(policies []policy.Policy) error {
+	if a.warning {
+		return nil
+	}
+	for _, p := range policies {
+		if problems := p.Problems(); len(problems) > 0 {
+			return fault.Undecidedf("compiling the policies: %s", strings.Join(problems, "; "))
+		}
+	}
+	return nil
+}
+
 // formats reads the input sbom.
 func formats(v values) ([]catalog.Format, error) {
 	var out []catalog.Format
@@ -169,7 +206,7 @@ func formats(v values) ([]catalog.Format, error) {
 		case string(catalog.CycloneDX), string(catalog.SPDX):
 			out = append(out, catalog.Format(word))
 		default:
-			return nil, fault.Usagef("sbom is %q: use cyclonedx, spdx or none", word)
+			return nil, fault.WithHint(fault.Usagef("sbom is %q: use cyclonedx, spdx or none", word), "repeat --sbom for more than one")
 		}
 	}
 	if none && len(out) > 0 {
@@ -187,26 +224,42 @@ func (d database) Scan(ctx context.Context, bom catalog.SBOM) (finding.Scan, err
 	return d.Database.Scan(ctx, bom.Syft())
 }
 
-// scanner opens the vulnerability database, if a scan is asked for. The
-// returned function closes it.
-func (a *app) scanner(ctx context.Context, v values, p place, progress pipeline.Progress) (pipeline.Scanner, func() error, error) {
+// databases opens the vulnerability database when the pipeline asks for it.
+type databases struct {
+	config scan.Config
+	opened *scan.Database
+}
+
+// databases returns nil if no scan is asked for.
+func (a *app) databases(v values, p place) (*databases, error) {
 	wanted, err := v.boolean("scan")
 	if err != nil || !wanted {
-		return nil, func() error { return nil }, err
+		return nil, err
 	}
 	cache, err := a.cacheDir()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	end := progress.Stage("database")
-	db, err := scan.Open(ctx, scan.Config{Source: v.text("vuln-db"), CacheDir: filepath.Join(cache, "db"), Fetch: p.registry.Fetch})
+	return &databases{config: scan.Config{
+		Source: v.text("vuln-db"), CacheDir: filepath.Join(cache, "db"), Fetch: p.registry.Fetch,
+	}}, nil
+}
+
+func (d *databases) open(ctx context.Context) (pipeline.Scanner, error) {
+	db, err := scan.Open(ctx, d.config)
 	if err != nil {
-		end("", err)
-		return nil, nil, err
+		return nil, err
 	}
-	info := db.Info()
-	end(fmt.Sprintf("%s, built %s", info.Schema, info.Built.UTC().Format("2006-01-02 15:04 MST")), nil)
-	return database{db}, db.Close, nil
+	d.opened = db
+	return database{db}, nil
+}
+
+// close closes what was opened.
+func (d *databases) close() error {
+	if d == nil || d.opened == nil {
+		return nil
+	}
+	return d.opened.Close()
 }
 
 // cacheDir returns the folder that databases are kept in between runs.

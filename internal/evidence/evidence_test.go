@@ -1,6 +1,7 @@
 package evidence_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"os"
@@ -55,6 +56,37 @@ func TestFileRefusesWhatIsNoPredicate(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := evidence.File(test.word+"="+test.path, noon())
 			refused(t, err, "reading the predicate", test.path, test.says)
+		})
+	}
+}
+
+// What is read here can be signed and attached: base64 makes it longer by a third,
+// and blanks between the values are not signed.
+func TestAFileThatWouldBeTooLargeOnceSigned(t *testing.T) {
+	const third = 97 << 20
+	object := func(filled, blank int) string {
+		return `{"a":"` + strings.Repeat("x", filled) + `"` + strings.Repeat(" ", blank) + "}"
+	}
+	tests := []struct{ name, word, content, says string }{
+		{"an object", "vuln", object(third, 0), "it has 101711880 bytes; signed it would be over the limit of 134217728 bytes (128 MiB)"},
+		{"text, which is longer as JSON", "custom", strings.Repeat("\x00", third/6), "it has 16951978 bytes; signed it would be over the limit"},
+		{"an object that just fits, and blanks", "vuln", object(attest.MaxSize/4*3-8<<10, 20<<20), ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "large")
+			must(t, os.WriteFile(path, []byte(test.content), 0o600))
+			p, err := evidence.File(test.word+"="+path, noon())
+			if test.says != "" {
+				refused(t, err, "reading the predicate "+path+": ", test.says)
+				return
+			}
+			must(t, err)
+			st, err := json.Marshal(attest.Statement{PredicateType: p.Type, Predicate: p.Body})
+			must(t, err)
+			if n := base64.StdEncoding.EncodedLen(len(st)); n > attest.MaxSize {
+				t.Errorf("it was accepted, and has %d bytes in an envelope", n)
+			}
 		})
 	}
 }
@@ -131,7 +163,7 @@ func scan() finding.Scan {
 	added := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC)
 	return finding.Scan{
 		Scanner:  finding.Scanner{URI: "pkg:golang/github.com/anchore/grype@v0.120.1", Version: "v0.120.1"},
-		Database: finding.Database{Schema: "v6.1.10", Built: noon().Add(-time.Hour), Source: "vuln.db"},
+		Database: finding.Database{Schema: "v6.1.10", Built: noon().Add(-time.Hour), Source: "/home/runner/mirror/vuln.db"},
 		Findings: []finding.Finding{
 			{
 				ID: "CVE-2026-0001", Aliases: []string{"GHSA-aaaa"}, Severity: finding.Critical,

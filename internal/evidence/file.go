@@ -1,9 +1,13 @@
 package evidence
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -29,22 +33,44 @@ func File(argument string, now time.Time) (attest.Predicate, error) {
 		return attest.Predicate{}, err
 	}
 	p, err := attest.NewPredicate(uri, content, now)
+	if err == nil {
+		err = checkSigned(p, len(content))
+	}
 	if err != nil {
 		return attest.Predicate{}, fmt.Errorf("reading the predicate %s: %w", path, err)
 	}
 	return p, nil
 }
 
+// checkSigned refuses a predicate that would be too large once it is signed: as
+// base64 it is longer by a third. That is known now, and not only after the work
+// of a whole run. size is that of the file.
+func checkSigned(p attest.Predicate, size int) error {
+	const around = 8 << 10 // at most, for the statement and the envelope around it
+	fits := func(body int) bool { return base64.StdEncoding.EncodedLen(body)+around <= attest.MaxSize }
+	if fits(len(p.Body)) {
+		return nil
+	}
+	var compact bytes.Buffer // as it is signed
+	if err := json.Compact(&compact, p.Body); err != nil {
+		return err
+	}
+	if !fits(compact.Len()) {
+		return fmt.Errorf("it has %d bytes; signed it would be over the limit of %d bytes (128 MiB)", size, attest.MaxSize)
+	}
+	return nil
+}
+
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the predicate %s: %w", path, errors.Unwrap(err))
+		return nil, fmt.Errorf("reading the predicate %s: %w", path, withoutPath(err))
 	}
 	defer f.Close() //nolint:errcheck // only read from
 
 	content, err := io.ReadAll(io.LimitReader(f, attest.MaxSize+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading the predicate %s: %w", path, errors.Unwrap(err))
+		return nil, fmt.Errorf("reading the predicate %s: %w", path, withoutPath(err))
 	}
 	if len(content) > attest.MaxSize {
 		size := int64(len(content))
@@ -54,4 +80,12 @@ func readBounded(path string) ([]byte, error) {
 		return nil, fmt.Errorf("reading the predicate %s: it has %d bytes, the limit is %d (128 MiB)", path, size, attest.MaxSize)
 	}
 	return content, nil
+}
+
+// withoutPath returns the cause of an error that names the path, too.
+func withoutPath(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	return err
 }

@@ -53,10 +53,10 @@ func (f Finding) Effective() bool { return f.SuppressedBy == nil }
 // Fixable reports whether a version is known that fixes the finding.
 func (f Finding) Fixable() bool { return len(f.FixedIn) > 0 }
 
-// Sort orders findings: the worst first, then by package, version, id and
-// purl, so that the same findings always make the same bytes.
+// Sort orders findings: the worst first, then by package, version, id, purl and
+// type. Those that agree in all of these stay in the order in which they came.
 func Sort(findings []Finding) {
-	slices.SortFunc(findings, func(a, b Finding) int {
+	slices.SortStableFunc(findings, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(b.Severity, a.Severity),
 			cmp.Compare(a.Package.Name, b.Package.Name),

@@ -57,26 +57,29 @@ func (s *Severity) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// FromDatabase maps a database's word, in any case, to a severity. What it does
-// not know is Unknown.
-func FromDatabase(word string) Severity {
+// FromDatabase maps a database's word, in any case, to a severity; an empty one
+// says that it is Unknown. It reports false for a word that is none: something
+// was said that was not understood, which must not count as harmless.
+func FromDatabase(word string) (Severity, bool) {
 	for _, s := range Severities() {
 		if strings.EqualFold(s.String(), word) {
-			return s
+			return s, true
 		}
 	}
-	return Unknown
+	return Unknown, word == ""
 }
 
 // Cutoff is the severity at or above which a finding denies. The zero value
 // denies nothing.
 type Cutoff struct{ at Severity }
 
-// ParseCutoff reads the input severity-cutoff: none (or nothing), negligible,
-// low, medium, high or critical.
+// ParseCutoff reads the input severity-cutoff: none, negligible, low, medium,
+// high or critical, in any case. Any other word, also none at all, is an error of
+// kind fault.Usage.
 func ParseCutoff(word string) (Cutoff, error) {
-	switch s := FromDatabase(word); {
-	case word == "" || strings.EqualFold(word, "none"):
+	s, _ := FromDatabase(word)
+	switch {
+	case strings.EqualFold(word, "none"):
 		return Cutoff{}, nil
 	case s == Unknown:
 		return Cutoff{}, fault.WithHint(fault.Usagef("severity-cutoff %q is not a severity", word),

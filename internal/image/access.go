@@ -1,10 +1,12 @@
 // Package image turns a reference into a Subject and, for a container image,
-// into layers that can be read. It is the pulling side of a registry.
+// into layers that can be read. It is the pulling side of a registry; how
+// registries are reached, also for pushing, is Access.
 //
 // A reference is resolved once. Everything after that asks for the digest, so
 // a tag that moves during a run changes nothing about what is examined. Layers
 // are checked while they stream: against the digest in the manifest, against
-// the diff id in the config, and against a bound on their unpacked size.
+// the diff id in the config, and against bounds on their unpacked size, each and
+// all together.
 package image
 
 import (
@@ -22,11 +24,11 @@ import (
 
 // Access says how registries may be reached.
 type Access struct {
-	Host               string            // the registry that Username and Password are for
-	Username, Password string            // sent to Host only; without, the docker config is asked
-	Insecure           bool              // allow plain HTTP and untrusted TLS
-	UserAgent          string            // sent to the registry
-	Transport          http.RoundTripper // nil: a transport with time limits
+	Login     Login             // given by the user; asked first
+	HostLogin Login             // given by the CI host; asked after the docker config
+	Insecure  bool              // allow plain HTTP and untrusted TLS
+	UserAgent string            // sent to the registry
+	Transport http.RoundTripper // nil: a transport with time limits
 }
 
 // RemoteOptions returns the options that reach registries as a describes.
@@ -35,17 +37,23 @@ func (a Access) RemoteOptions() []remote.Option {
 		remote.WithTransport(plainHTTPGuard{next: a.transport(), allowed: a.Insecure}),
 		remote.WithUserAgent(a.UserAgent),
 		remote.WithJobs(4),
-		remote.WithAuthFromKeychain(authn.NewMultiKeychain(a, authn.DefaultKeychain)),
+		remote.WithAuthFromKeychain(authn.NewMultiKeychain(a.Login, authn.DefaultKeychain, a.HostLogin)),
 	}
 }
 
-// Resolve implements authn.Keychain: the given credentials for their registry,
-// and none for any other.
-func (a Access) Resolve(target authn.Resource) (authn.Authenticator, error) {
-	if a.Username == "" || target.RegistryStr() != a.Host {
+// Login is a user's name and password at one registry.
+type Login struct {
+	Host               string // of the registry, with its port
+	Username, Password string
+}
+
+// Resolve implements authn.Keychain: the login for its own registry, and none
+// for any other.
+func (l Login) Resolve(target authn.Resource) (authn.Authenticator, error) {
+	if l.Username == "" || l.Host == "" || target.RegistryStr() != l.Host {
 		return authn.Anonymous, nil
 	}
-	return &authn.Basic{Username: a.Username, Password: a.Password}, nil
+	return &authn.Basic{Username: l.Username, Password: l.Password}, nil
 }
 
 // NameOptions returns the options that references are parsed with.

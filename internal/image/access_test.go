@@ -123,7 +123,7 @@ func TestCredentialsGoToTheirRegistryOnly(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir()) // not this machine's
 	var home, elsewhere logins
 	homeHost, otherHost := serve(t, home.ask), serve(t, elsewhere.ask)
-	access := image.Access{Host: homeHost, Username: "robot", Password: "secret"}
+	access := image.Access{Login: image.Login{Host: homeHost, Username: "robot", Password: "secret"}}
 	registry := image.NewRegistry(access, image.DefaultLimits())
 
 	_, err := registry.Resolve(t.Context(), otherHost+"/app:1")
@@ -135,6 +135,35 @@ func TestCredentialsGoToTheirRegistryOnly(t *testing.T) {
 	refused(t, err, "the registry has no such image")
 	if !home.tried("robot", "secret") {
 		t.Errorf("its own registry was told %q", home.seen)
+	}
+}
+
+// What the CI host gives a job is for the host's own registry, and gives way to
+// a login that the user made.
+func TestTheLoginOfTheHostComesLast(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("DOCKER_CONFIG", dir)
+	var home, elsewhere logins
+	homeHost, otherHost := serve(t, home.ask), serve(t, elsewhere.ask)
+	access := image.Access{HostLogin: image.Login{Host: homeHost, Username: "job", Password: "token"}}
+
+	for _, host := range []string{homeHost, otherHost} {
+		_, err := image.NewRegistry(access, image.DefaultLimits()).Resolve(t.Context(), host+"/app:1")
+		if err == nil {
+			t.Fatal("an image was found where there is none")
+		}
+	}
+	if !home.tried("job", "token") || elsewhere.anything() {
+		t.Errorf("its own registry was told %q, another %q", home.seen, elsewhere.seen)
+	}
+
+	auth := base64.StdEncoding.EncodeToString([]byte("from:docker"))
+	must(t, os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, homeHost, auth), 0o600))
+	home.seen = nil
+	_, err := image.NewRegistry(access, image.DefaultLimits()).Resolve(t.Context(), homeHost+"/app:1")
+	refused(t, err, "the registry has no such image")
+	if !home.tried("from", "docker") || home.tried("job", "token") {
+		t.Errorf("with a docker login the registry was told %q", home.seen)
 	}
 }
 
@@ -152,7 +181,7 @@ func TestWithoutCredentialsTheDockerConfigIsAsked(t *testing.T) {
 		t.Errorf("the registry was told %q", seen.seen)
 	}
 
-	given := image.NewRegistry(image.Access{Host: host, Username: "robot", Password: "secret"}, image.DefaultLimits())
+	given := image.NewRegistry(image.Access{Login: image.Login{Host: host, Username: "robot", Password: "secret"}}, image.DefaultLimits())
 	_, err = given.Resolve(t.Context(), host+"/app:1")
 	refused(t, err, "the registry has no such image")
 	if !seen.tried("robot", "secret") {

@@ -26,6 +26,13 @@ func (r *Registry) Fetch(ctx context.Context, reference string, w io.Writer) err
 	if len(layers) != 1 {
 		return fmt.Errorf("fetching %s: it has %d layers, and one is expected", reference, len(layers))
 	}
+	size, err := layers[0].Size()
+	if err != nil {
+		return fmt.Errorf("fetching %s: %w", reference, err)
+	}
+	if size < 0 { // the registry client would read without end
+		return fmt.Errorf("fetching %s: its layer has %d bytes", reference, size)
+	}
 	content, err := layers[0].Compressed()
 	if err != nil {
 		return fmt.Errorf("fetching %s: %w", reference, err)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -21,6 +22,10 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/plain"
 )
+
+// maxConfig bounds the config of an image, in bytes: 8 MiB, as container
+// runtimes do.
+const maxConfig = 8 << 20
 
 // Registry resolves references and opens images.
 type Registry struct {
@@ -95,13 +100,30 @@ func (r *Registry) Open(ctx context.Context, reference string) (Image, error) {
 	if !manifest.Config.MediaType.IsConfig() {
 		return Image{}, fmt.Errorf("opening %s: it holds an artifact of type %q, not a container image", reference, manifest.Config.MediaType)
 	}
-	if len(manifest.Layers) > r.limits.Layers {
-		return Image{}, fmt.Errorf("opening %s: it has %d layers, the limit is %d", reference, len(manifest.Layers), r.limits.Layers)
+	if err := r.checkSizes(manifest); err != nil {
+		return Image{}, fmt.Errorf("opening %s: %w", reference, err)
 	}
 	if _, err := content.ConfigFile(); err != nil { // kept by the client
 		return Image{}, fmt.Errorf("opening %s: its config cannot be read: %w", reference, malformed(err))
 	}
-	return Image{subject: subject, content: checkedImage{Image: content, limits: r.limits}}, nil
+	return Image{subject: subject, content: checkedImage{Image: content, limits: r.limits, unpacked: new(atomic.Int64)}}, nil
+}
+
+// checkSizes refuses what is too much, and negative sizes: with them the
+// registry client reads without end.
+func (r *Registry) checkSizes(manifest *v1.Manifest) error {
+	if size := manifest.Config.Size; size < 0 || size > maxConfig {
+		return fmt.Errorf("its config has %d bytes, the limit is %d (8 MiB)", size, maxConfig)
+	}
+	if len(manifest.Layers) > r.limits.Layers {
+		return fmt.Errorf("it has %d layers, the limit is %d", len(manifest.Layers), r.limits.Layers)
+	}
+	for _, layer := range manifest.Layers {
+		if layer.Size < 0 {
+			return fmt.Errorf("its layer %s has %d bytes", layer.Digest, layer.Size)
+		}
+	}
+	return nil
 }
 
 // Moved reports whether a reference that was resolved to s now names another

@@ -3,6 +3,7 @@ package image_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -150,7 +151,7 @@ func TestWhatIsNoImageIsRefused(t *testing.T) {
 	chart := mutate.ConfigMediaType(imageOf(t, blob{[]byte("chart"), hash([]byte("chart")), "application/vnd.cncf.helm.chart.content.v1.tar+gzip"}),
 		"application/vnd.cncf.helm.config.v1+json")
 	many := imageOf(t, honest(t, archive(t, "1")), honest(t, archive(t, "2")), honest(t, archive(t, "3")))
-	limits := image.Limits{Layers: 2, UnpackedLayer: 1 << 20}
+	limits := image.Limits{Layers: 2, UnpackedLayer: 1 << 20, UnpackedTotal: 1 << 20}
 
 	tests := []struct {
 		name, says string
@@ -179,6 +180,57 @@ func TestWhatIsNoImageIsRefused(t *testing.T) {
 			}
 			_, err := image.NewRegistry(image.Access{}, limits).Open(t.Context(), reference)
 			refused(t, err, "opening "+host+"/app", test.says)
+		})
+	}
+}
+
+// A size that is not true makes the registry client read without end, so the
+// blob behind it is not even asked for.
+func TestASizeWithoutBoundIsRefused(t *testing.T) {
+	img := imageOf(t, honest(t, archive(t, "1")), honest(t, archive(t, "2")))
+	tests := []struct {
+		name    string
+		change  func(m *v1.Manifest)
+		says    string
+		fetched string
+	}{
+		{"a config of no known size", func(m *v1.Manifest) { m.Config.Size = -1 }, "its config has -1 bytes, the limit is 8388608 (8 MiB)", ""},
+		{"a config of a negative size", func(m *v1.Manifest) { m.Config.Size = -100 }, "its config has -100 bytes", ""},
+		{"a config that is too large", func(m *v1.Manifest) { m.Config.Size = 8<<20 + 1 }, "its config has 8388609 bytes, the limit is 8388608", ""},
+		{"a layer of no known size", func(m *v1.Manifest) { m.Layers[1].Size = -1 }, "has -1 bytes", ""},
+		{
+			"an artifact of no known size", func(m *v1.Manifest) { m.Layers = m.Layers[:1]; m.Layers[0].Size = -1 },
+			"has -1 bytes", "its layer has -1 bytes",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			blobs := 0
+			host := serve(t, func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
+						blobs++
+					}
+					next.ServeHTTP(w, r)
+				})
+			})
+			push(t, host+"/app:1", img)
+			m, err := img.Manifest()
+			must(t, err)
+			m = m.DeepCopy()
+			test.change(m)
+			raw, err := json.Marshal(m)
+			must(t, err)
+			push(t, host+"/app:2", rawManifest(raw))
+
+			_, err = anonymous().Open(t.Context(), host+"/app:2")
+			refused(t, err, "opening "+host+"/app:2: its ", test.says)
+			if test.fetched != "" {
+				refused(t, anonymous().Fetch(t.Context(), host+"/app:2", &bytes.Buffer{}), "fetching "+host+"/app:2: "+test.fetched)
+			}
+			if blobs != 0 {
+				t.Errorf("%d blobs were asked for", blobs)
+			}
 		})
 	}
 }
@@ -274,6 +326,12 @@ func (m manifest) answer(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", string(m.mediaType))
 	_, _ = w.Write([]byte(m.content))
 }
+
+// rawManifest is a manifest of an image, to be pushed as it is.
+type rawManifest []byte
+
+func (m rawManifest) RawManifest() ([]byte, error)        { return m, nil }
+func (m rawManifest) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
 
 func digestOf(t *testing.T, what interface{ Digest() (v1.Hash, error) }) string {
 	t.Helper()

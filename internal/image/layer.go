@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/klauspost/compress/gzip"
@@ -19,18 +20,20 @@ import (
 type Limits struct {
 	Layers        int   // number of layers
 	UnpackedLayer int64 // bytes of one layer once it is decompressed
+	UnpackedTotal int64 // bytes of all layers of one image once they are
 }
 
 // DefaultLimits returns the limits that no honest image reaches: 1,000 layers,
-// 20 GiB in one layer.
+// 20 GiB in one layer, 64 GiB in all.
 func DefaultLimits() Limits {
-	return Limits{Layers: 1000, UnpackedLayer: 20 << 30}
+	return Limits{Layers: 1000, UnpackedLayer: 20 << 30, UnpackedTotal: 64 << 30}
 }
 
 // checkedImage hands out layers that check themselves.
 type checkedImage struct {
 	v1.Image
-	limits Limits
+	limits   Limits
+	unpacked *atomic.Int64 // bytes of all that was read of its layers
 }
 
 // Layers returns the layers in the order of the manifest.
@@ -48,7 +51,7 @@ func (i checkedImage) Layers() ([]v1.Layer, error) {
 	}
 	checked := make([]v1.Layer, len(layers))
 	for n, l := range layers {
-		checked[n] = checkedLayer{Layer: l, diffID: config.RootFS.DiffIDs[n], limit: i.limits.UnpackedLayer}
+		checked[n] = checkedLayer{Layer: l, diffID: config.RootFS.DiffIDs[n], limits: i.limits, unpacked: i.unpacked}
 	}
 	return checked, nil
 }
@@ -57,8 +60,9 @@ func (i checkedImage) Layers() ([]v1.Layer, error) {
 // compares what comes out with the diff id that the config promises.
 type checkedLayer struct {
 	v1.Layer
-	diffID v1.Hash
-	limit  int64
+	diffID   v1.Hash
+	limits   Limits
+	unpacked *atomic.Int64 // shared by the layers of the image
 }
 
 // DiffID returns the digest of the unpacked layer as the config has it.
@@ -142,8 +146,12 @@ func (r *checkedReader) Read(p []byte) (int, error) {
 	n, err := r.plain.Read(p)
 	_, _ = r.sum.Write(p[:n]) // a hash never fails
 	r.read += int64(n)
-	if r.read > r.layer.limit {
-		return 0, r.layer.wrap(fmt.Errorf("it unpacks to more than %d bytes, the limit of one layer", r.layer.limit))
+	limits := r.layer.limits
+	if r.read > limits.UnpackedLayer {
+		return 0, r.layer.wrap(fmt.Errorf("it unpacks to more than %d bytes, the limit of one layer", limits.UnpackedLayer))
+	}
+	if r.layer.unpacked.Add(int64(n)) > limits.UnpackedTotal {
+		return 0, r.layer.wrap(fmt.Errorf("with it the image unpacks to more than %d bytes, the limit of all layers", limits.UnpackedTotal))
 	}
 	switch {
 	case err == io.EOF: //nolint:errorlint // io.Reader's contract: EOF itself

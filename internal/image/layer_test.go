@@ -95,7 +95,7 @@ func TestALayerWhoseBytesAreNotThoseOfItsDigest(t *testing.T) {
 func TestALayerThatUnpacksToTooMuchStopsAtTheLimit(t *testing.T) {
 	const limit = 1 << 20
 	zeros := make([]byte, 20*limit)
-	limits := image.Limits{Layers: 10, UnpackedLayer: limit}
+	limits := image.Limits{Layers: 10, UnpackedLayer: limit, UnpackedTotal: 2 * limit}
 
 	bombs := map[string]blob{
 		"gzip":  honest(t, zeros),
@@ -117,6 +117,34 @@ func TestALayerThatUnpacksToTooMuchStopsAtTheLimit(t *testing.T) {
 	push(t, host+"/bomb:exact", imageOf(t, exact))
 	if _, err := readLayer(t, image.NewRegistry(image.Access{}, limits), host+"/bomb:exact"); err != nil {
 		t.Errorf("a layer of just the limit: %v", err)
+	}
+}
+
+// Layers that are small enough each may be too much together.
+func TestAnImageThatUnpacksToTooMuchStopsAtTheLimit(t *testing.T) {
+	const limit = 1 << 20
+	limits := image.Limits{Layers: 10, UnpackedLayer: limit, UnpackedTotal: 2*limit + limit/2}
+	host := serve(t)
+	third := honest(t, bytes.Repeat([]byte{3}, limit))
+	push(t, host+"/bomb:1", imageOf(t, honest(t, make([]byte, limit)), honest(t, bytes.Repeat([]byte{2}, limit)), third))
+	img, err := image.NewRegistry(image.Access{}, limits).Open(t.Context(), host+"/bomb:1")
+	must(t, err)
+
+	layers, err := img.Content().Layers()
+	must(t, err)
+	for i, layer := range layers {
+		content, err := layer.Uncompressed()
+		must(t, err)
+		unpacked, err := io.ReadAll(content)
+		must(t, content.Close())
+		if i < 2 {
+			must(t, err)
+			continue
+		}
+		refused(t, err, "reading the layer "+hash(third.stored).String(), "with it the image unpacks to more than 2621440 bytes")
+		if len(unpacked) > limit/2 {
+			t.Errorf("%d bytes of the last layer came out", len(unpacked))
+		}
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 // them as they were read back and verified. Rooms.Catalog and Rooms.Scanner are
 // not used.
 func Attest(ctx context.Context, reference string, predicates []attest.Predicate, rooms Rooms) ([]verify.Verified, error) {
-	r := run{Rooms: rooms, job: Job{Reference: reference, Push: true}}
-
+	r, err := newRun(Job{Reference: reference, Push: true}, rooms)
+	if err != nil {
+		return nil, err
+	}
 	if err := r.resolve(ctx); err != nil {
 		return nil, err
 	}

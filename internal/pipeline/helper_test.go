@@ -59,7 +59,7 @@ func newPlace(t *testing.T) *place {
 	p.rooms = pipeline.Rooms{
 		Images:   image.NewRegistry(access, image.DefaultLimits()),
 		Catalog:  cataloged,
-		Scanner:  scanner{},
+		Database: opened(scanner{}),
 		Signer:   p.key,
 		Store:    store.NewAtt(access.RemoteOptions(), nil),
 		Trust:    trustIn(t, p.key),
@@ -164,10 +164,21 @@ type scanner struct {
 	err      error
 }
 
+// opened is a database that opens at once.
+func opened(s scanner) func(context.Context) (pipeline.Scanner, error) {
+	return func(context.Context) (pipeline.Scanner, error) { return s, nil }
+}
+
+func (s scanner) Notes() []string { return nil }
+
+func (s scanner) Info() finding.Database {
+	return finding.Database{Schema: "v6", Built: noon().Add(-time.Hour), Source: "test"}
+}
+
 func (s scanner) Scan(context.Context, catalog.SBOM) (finding.Scan, error) {
 	return finding.Scan{
 		Scanner:  finding.Scanner{URI: "pkg:golang/example.com/scanner@v1", Version: "v1"},
-		Database: finding.Database{Schema: "v6", Built: noon().Add(-time.Hour), Source: "test"},
+		Database: s.Info(),
 		Findings: s.findings, Started: noon(), Finished: noon(),
 	}, s.err
 }

@@ -34,6 +34,8 @@ type Cataloger func(ctx context.Context, s attest.Subject, content v1.Image, tem
 
 // Scanner finds the vulnerabilities of what an SBOM lists.
 type Scanner interface {
+	Info() finding.Database
+	Notes() []string // what a person should know about the database
 	Scan(ctx context.Context, bom catalog.SBOM) (finding.Scan, error)
 }
 
@@ -65,11 +67,12 @@ type Job struct {
 	TempDir   string // layers are unpacked below it
 }
 
-// Rooms is who does the work. Scanner may be nil: no scan.
+// Rooms is who does the work. Database may be nil: no scan. It is opened once
+// the image is known to be there, and before anything of it is pulled.
 type Rooms struct {
 	Images   Images
 	Catalog  Cataloger
-	Scanner  Scanner
+	Database func(ctx context.Context) (Scanner, error)
 	Signer   Signer
 	Store    Store
 	Trust    verify.Trust
@@ -101,9 +104,15 @@ type Result struct {
 // attach, read back, verify, gate. The error says why there is no verdict; a
 // verdict that denies is not an error.
 func Run(ctx context.Context, job Job, rooms Rooms) (Result, error) {
-	r := run{job: job, Rooms: rooms}
-
+	r, err := newRun(job, rooms)
+	if err != nil {
+		return Result{}, err
+	}
 	img, err := r.open(ctx)
+	if err != nil {
+		return r.result, err
+	}
+	scanner, err := r.openDatabase(ctx)
 	if err != nil {
 		return r.result, err
 	}
@@ -111,7 +120,7 @@ func Run(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 	if err != nil {
 		return r.result, err
 	}
-	predicates, err := r.gather(ctx, bom)
+	predicates, err := r.gather(ctx, bom, scanner)
 	if err != nil {
 		return r.result, err
 	}

@@ -34,7 +34,7 @@ func TestAStageThatFailsEndsTheRun(t *testing.T) {
 				return catalog.SBOM{}, failure
 			}
 		}},
-		{"scan", func(p *place, _ *pipeline.Job) { p.rooms.Scanner = scanner{err: failure} }},
+		{"scan", func(p *place, _ *pipeline.Job) { p.rooms.Database = opened(scanner{err: failure}) }},
 		{"sign", func(p *place, _ *pipeline.Job) { p.rooms.Signer = failingSigner{p.rooms.Signer, failure} }},
 		{"sign", func(_ *place, job *pipeline.Job) {
 			job.Brought = []attest.Predicate{{Type: review, Body: []byte("{")}}
@@ -66,7 +66,7 @@ func TestAStageThatFailsEndsTheRun(t *testing.T) {
 // What a run has when it fails is kept for the reports.
 func TestAFailedScanLeavesTheSBOM(t *testing.T) {
 	p := newPlace(t)
-	p.rooms.Scanner = scanner{err: errors.New("no database")}
+	p.rooms.Database = opened(scanner{err: errors.New("no database")})
 	result, err := pipeline.Run(t.Context(), p.job(), p.rooms)
 	refused(t, err, "no database")
 	if len(result.SBOMs) != 1 || len(result.Ecosystems) == 0 || result.Scan != nil {
@@ -225,7 +225,7 @@ func TestWithoutAPushTheGateDecidesAsWithOne(t *testing.T) {
 
 func TestTheCutoffDenies(t *testing.T) {
 	p := newPlace(t)
-	p.rooms.Scanner = scanner{findings: []finding.Finding{critical()}}
+	p.rooms.Database = opened(scanner{findings: []finding.Finding{critical()}})
 	cutoff, err := finding.ParseCutoff("high")
 	must(t, err)
 	job := p.job()
@@ -262,7 +262,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("the scan of the reports is not the one attested: %s", result.ScanBody)
 	}
 	wantStages := []string{
-		"resolve: " + result.Subject.String(), "catalog: 7 packages", "scan: 0 findings", "sign: 4 statements",
+		"resolve: " + result.Subject.String(), "database: v6, built 2026-11-22 11:00 UTC", "catalog: 7 packages", "scan: 0 findings", "sign: 4 statements",
 		"attach: 4 attestations", "verify: 4 attestations verified", "gate: pass",
 	}
 	if !slices.Equal(p.stages.ended, wantStages) {
@@ -297,7 +297,7 @@ func TestASecondRun(t *testing.T) {
 
 func TestARunWithNothingToAttest(t *testing.T) {
 	p := newPlace(t)
-	p.rooms.Scanner = nil
+	p.rooms.Database = nil
 	job := p.job()
 	job.Formats = nil
 	job.Rules = needsReview(t)

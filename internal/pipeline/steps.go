@@ -9,6 +9,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/evidence"
 	"github.com/hallmark-ci/hallmark/internal/image"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/store"
 	"github.com/hallmark-ci/hallmark/internal/verify"
@@ -18,7 +19,16 @@ import (
 type run struct {
 	Rooms
 	job    Job
+	own    verify.Trust // in this run's signer alone
 	result Result
+}
+
+func newRun(job Job, rooms Rooms) (*run, error) {
+	own, err := verify.TrustKeys(rooms.Signer.Public())
+	if err != nil {
+		return nil, err
+	}
+	return &run{Rooms: rooms, job: job, own: own}, nil
 }
 
 func (r *run) open(ctx context.Context) (image.Image, error) {
@@ -33,6 +43,25 @@ func (r *run) open(ctx context.Context) (image.Image, error) {
 	return img, nil
 }
 
+// openDatabase returns the scanner, or nil where no scan is asked for.
+func (r *run) openDatabase(ctx context.Context) (Scanner, error) {
+	if r.Database == nil {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	end := r.Progress.Stage("database")
+	scanner, err := r.Database(ctx)
+	if err != nil {
+		end("", err)
+		return nil, err
+	}
+	for _, note := range scanner.Notes() {
+		r.note("%s", note)
+	}
+	info := scanner.Info()
+	end(fmt.Sprintf("%s, built %s", info.Schema, info.Built.UTC().Format("2006-01-02 15:04 MST")), nil)
+	return scanner, nil
+}
+
 func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error) {
 	end := r.Progress.Stage("catalog")
 	bom, err := r.Catalog(ctx, img.Subject(), img.Content(), r.job.TempDir)
@@ -41,16 +70,19 @@ func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error
 		return catalog.SBOM{}, err
 	}
 	r.result.Ecosystems = bom.Ecosystems()
+	for _, unread := range bom.Unread() {
+		r.note("the SBOM may lack packages: %s", unread)
+	}
 	total := 0
 	for _, e := range r.result.Ecosystems {
 		total += e.Packages
 	}
-	end(fmt.Sprintf("%d packages", total), nil)
+	end(plain.Count(total, "package"), nil)
 	return bom, nil
 }
 
 // gather makes every predicate of the run, in a stable order.
-func (r *run) gather(ctx context.Context, bom catalog.SBOM) ([]attest.Predicate, error) {
+func (r *run) gather(ctx context.Context, bom catalog.SBOM, scanner Scanner) ([]attest.Predicate, error) {
 	var predicates []attest.Predicate
 	for _, format := range r.job.Formats {
 		document, err := bom.Encode(format)
@@ -60,8 +92,8 @@ func (r *run) gather(ctx context.Context, bom catalog.SBOM) ([]attest.Predicate,
 		r.result.SBOMs = append(r.result.SBOMs, Document{Format: format, Content: document})
 		predicates = append(predicates, sbomPredicate(format, document))
 	}
-	if r.Scanner != nil {
-		p, err := r.scan(ctx, bom)
+	if scanner != nil {
+		p, err := r.scan(ctx, bom, scanner)
 		if err != nil {
 			return nil, err
 		}
@@ -77,9 +109,9 @@ func sbomPredicate(format catalog.Format, document []byte) attest.Predicate {
 	return evidence.CycloneDX(document)
 }
 
-func (r *run) scan(ctx context.Context, bom catalog.SBOM) (attest.Predicate, error) {
+func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) (attest.Predicate, error) {
 	end := r.Progress.Stage("scan")
-	scan, err := r.Scanner.Scan(ctx, bom)
+	scan, err := scanner.Scan(ctx, bom)
 	if err != nil {
 		end("", err)
 		return attest.Predicate{}, err
@@ -90,7 +122,7 @@ func (r *run) scan(ctx context.Context, bom catalog.SBOM) (attest.Predicate, err
 		return attest.Predicate{}, err
 	}
 	r.result.Scan, r.result.ScanBody = &scan, p.Body
-	end(fmt.Sprintf("%d findings", len(scan.Findings)), nil)
+	end(plain.Count(len(scan.Findings), "finding"), nil)
 	return p, nil
 }
 
@@ -105,13 +137,13 @@ func (r *run) sign(ctx context.Context, predicates []attest.Predicate) ([]store.
 		}
 		signed = append(signed, store.Signed{PredicateType: p.Type, Envelope: envelope})
 	}
-	end(fmt.Sprintf("%d statements", len(signed)), nil)
+	end(plain.Count(len(signed), "statement"), nil)
 	return signed, nil
 }
 
 func (r *run) attach(ctx context.Context, signed []store.Signed) error {
 	if !r.job.Push {
-		r.result.Notes = append(r.result.Notes, "nothing was pushed: the attestations were signed and verified here only")
+		r.note("nothing was pushed: the attestations were signed and verified here only")
 		return nil
 	}
 	end := r.Progress.Stage("attach")
@@ -120,17 +152,17 @@ func (r *run) attach(ctx context.Context, signed []store.Signed) error {
 		return err
 	}
 	r.result.Pushed = true
-	end(fmt.Sprintf("%d attestations", len(signed)), nil)
+	end(plain.Count(len(signed), "attestation"), nil)
 	return nil
 }
 
-// mine reports whether this run's signer signed an envelope about this image.
+// mine reports whether this run's signer, and nobody else, signed an envelope
+// about this image. What others have signed too is not ours to replace.
 func (r *run) mine(e attest.Envelope) bool {
-	own, err := verify.TrustKeys(r.Signer.Public())
-	if err != nil {
+	if e.Signatures() != 1 {
 		return false
 	}
-	_, err = verify.Verify(e, r.result.Subject, own)
+	_, err := verify.Verify(e, r.result.Subject, r.own)
 	return err == nil
 }
 
@@ -156,7 +188,7 @@ func (r *run) readBack(ctx context.Context, signed []store.Signed) error {
 		}
 		r.result.Attached = append(r.result.Attached, own)
 	}
-	end(fmt.Sprintf("%d attestations verified", len(examined.Verified)), nil)
+	end(plain.Count(len(examined.Verified), "attestation")+" verified", nil)
 	return nil
 }
 
@@ -176,7 +208,12 @@ func (e Examination) find(s store.Signed, subject attest.Subject) (verify.Verifi
 
 func (r *run) gate(ctx context.Context) {
 	end := r.Progress.Stage("gate")
-	r.result.Verdict = r.job.Rules.Decide(ctx, policy.Evidence{Verified: r.result.Verified, Now: r.Now()})
+	r.result.Verdict = r.job.Rules.Decide(ctx, policy.Evidence{
+		Verified: r.result.Verified, Own: r.result.Attached, Now: r.Now(),
+	})
+	if len(r.job.Rules.Policies) == 0 && !r.job.Rules.Cutoff.Set() {
+		r.note("nothing was gated on: no policy and no severity-cutoff is given")
+	}
 	r.warnIfMoved(ctx)
 	end(r.result.Verdict.Outcome.String(), nil)
 }
@@ -187,9 +224,13 @@ func (r *run) warnIfMoved(ctx context.Context) {
 	now, moved, err := r.Images.Moved(ctx, r.result.Subject)
 	switch {
 	case err != nil:
-		r.result.Notes = append(r.result.Notes, fmt.Sprintf("whether %s still names the image examined could not be checked: %v", r.job.Reference, err))
+		r.note("whether %s still names the image examined could not be checked: %v", r.job.Reference, err)
 	case moved:
-		r.result.Notes = append(r.result.Notes, fmt.Sprintf(
-			"%s moved during the run and now names %s, which was not examined; deploy %s", r.job.Reference, now, r.result.Subject))
+		r.note("%s moved during the run and now names %s, which was not examined; deploy %s", r.job.Reference, now, r.result.Subject)
 	}
+}
+
+// note keeps what a person should know besides the verdict.
+func (r *run) note(format string, args ...any) {
+	r.result.Notes = append(r.result.Notes, fmt.Sprintf(format, args...))
 }

@@ -51,6 +51,9 @@ func compile(name, text string) Policy {
 		err = checkForm(module)
 	}
 	if err == nil {
+		err = checkKeywords(module)
+	}
+	if err == nil {
 		err = p.build(module)
 	}
 	p.problems = explain(err)

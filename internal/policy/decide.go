@@ -27,6 +27,11 @@ type Rules struct {
 type Evidence struct {
 	Verified []verify.Verified // what was read back and verified, of one image
 	Now      time.Time         // the time to measure ages by, and the policies' own clock
+
+	// Own are those of Verified that this very run made; none where nothing was
+	// made. When there is a scan among them, the built-in rules judge by it and
+	// by no other, whenever another claims to have finished.
+	Own []verify.Verified
 }
 
 // Decide evaluates every policy and every rule that applies, and returns what
@@ -38,8 +43,9 @@ type Evidence struct {
 // not satisfied by then is undecided.
 //
 // The rule severity-cutoff applies when a cutoff is set. The rule database-age
-// applies when an age is set and there is a scan to decide on, or when a cutoff
-// is set.
+// applies when an age is set and there is a scan of Hallmark's to decide on, or
+// when both are set. With a cutoff, a scan of another shape is undecided when it
+// is the newest; without one, nobody asked about it.
 func (r Rules) Decide(ctx context.Context, e Evidence) Verdict {
 	results := append(r.decidePolicies(ctx, e), r.decideScan(e)...)
 	return Verdict{Outcome: worst(results), Results: results}

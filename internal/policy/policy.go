@@ -33,7 +33,9 @@
 // Beside the policies stand two built-in rules, on Hallmark's own scan
 // attestations: severity-cutoff and database-age. The newest scan decides, by
 // the time at which it finished, for an older one says nothing about the
-// vulnerabilities that were published since.
+// vulnerabilities that were published since. A scan that this very run made
+// decides alone: the times of other scans are claims of other machines, and
+// whoever may attest here could otherwise outrank it with a later one.
 package policy
 
 import (
@@ -90,7 +92,7 @@ type Result struct {
 	Title         string   `json:"title,omitempty"`         // what it asks for, in words
 	PredicateType string   `json:"predicateType,omitempty"` // URI; empty: attestations of every type
 	Outcome       Outcome  `json:"outcome"`
-	Reasons       []string `json:"reasons,omitempty"` // one sentence each, bounded and printable; at least one unless it passed
+	Reasons       []string `json:"reasons,omitempty"` // one sentence each, bounded and printable; at least one unless it passed, and then what to know all the same
 	Considered    int      `json:"considered"`        // number of attestations that were looked at
 }
 

@@ -53,6 +53,12 @@ func (r *reasons) addAll(other reasons) {
 	r.more += other.more
 }
 
+// end adds a sentence that comes after all others, also after the number of
+// those that are left out.
+func (r *reasons) end(sentence string) {
+	r.kept, r.more = append(r.list(), clean(sentence)), 0
+}
+
 // list returns the sentences, and how many are left out.
 func (r *reasons) list() []string {
 	if r.more == 0 {

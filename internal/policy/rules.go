@@ -22,10 +22,14 @@ const (
 
 const day = 24 * time.Hour
 
-// decideScan evaluates the built-in rules that apply, on the newest scan.
+// decideScan evaluates the built-in rules that apply, on the newest scan, or on
+// this run's own.
 func (r Rules) decideScan(e Evidence) []Result {
-	scans := scansOf(e.Verified)
+	scans := e.scans()
 	cutoff := r.Cutoff.Set()
+	if !cutoff {
+		scans = shaped(scans)
+	}
 	age := r.MaxDatabaseAge > 0 && (cutoff || len(scans) > 0)
 	if !cutoff && !age {
 		return nil
@@ -62,7 +66,8 @@ func (r Rules) cutoffTitle() string {
 }
 
 // decideCutoff denies for each finding at or above the cutoff that nothing
-// suppressed, and names the worst.
+// suppressed, and names the worst. Whatever it comes to, it says how many
+// findings no cutoff can reach.
 func (r Rules) decideCutoff(summary finding.Summary) answer {
 	finding.Sort(summary.Findings)
 	named := reasons{limit: maxListed}
@@ -71,10 +76,16 @@ func (r Rules) decideCutoff(summary finding.Summary) answer {
 			named.add(sentence(f))
 		}
 	}
-	if len(named.kept) == 0 {
-		return answer{outcome: Pass}
+	outcome := Pass
+	if len(named.kept) > 0 {
+		outcome = Deny
 	}
-	return answer{Deny, named}
+	if unknown := summary.Counts.Effective.Unknown; unknown == 1 {
+		named.end("1 finding of unknown severity was not judged")
+	} else if unknown > 1 {
+		named.end(fmt.Sprintf("%d findings of unknown severity were not judged", unknown))
+	}
+	return answer{outcome, named}
 }
 
 // sentence says what a finding is in and what fixes it.
@@ -100,7 +111,7 @@ func (r Rules) decideAge(built, now time.Time) answer {
 	case age < -clockSkew:
 		return undecided("the vulnerability database was built in the future, at %s", built.UTC().Format(time.RFC3339))
 	case age > r.MaxDatabaseAge:
-		return undecided("the vulnerability database is %s old, allowed are %s", span(roundUp(age)), span(r.MaxDatabaseAge))
+		return undecided("the vulnerability database is %s old, allowed are %s (vuln-db-max-age)", span(roundUp(age)), span(r.MaxDatabaseAge))
 	}
 	return answer{outcome: Pass}
 }

@@ -12,8 +12,19 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
-// clockSkew is how far in the future a time may lie that another machine wrote.
-const clockSkew = 24 * time.Hour
+// clockSkew is how far in the future a time may lie that another machine wrote:
+// what the clocks of build machines differ by, and no more, since a later time
+// makes a scan the newest.
+const clockSkew = 10 * time.Minute
+
+// scans returns the scans to decide on: this run's own if it made one, else all
+// that were verified.
+func (e Evidence) scans() []verify.Verified {
+	if own := scansOf(e.Own); len(own) > 0 {
+		return own
+	}
+	return scansOf(e.Verified)
+}
 
 // scansOf returns the attestations of vulnerability scans.
 func scansOf(verified []verify.Verified) []verify.Verified {
@@ -24,6 +35,27 @@ func scansOf(verified []verify.Verified) []verify.Verified {
 		}
 	}
 	return scans
+}
+
+// shaped returns the scans whose result looks like Hallmark's. It is generous:
+// what has only a part of that is there to be judged, and then undecided.
+func shaped(scans []verify.Verified) []verify.Verified {
+	var ours []verify.Verified
+	for _, v := range scans {
+		var form struct {
+			Scanner struct {
+				Result struct {
+					Counts   json.RawMessage `json:"counts"`
+					Database json.RawMessage `json:"database"`
+				} `json:"result"`
+			} `json:"scanner"`
+		}
+		err := json.Unmarshal(v.Statement().Predicate, &form)
+		if err == nil && (present(form.Scanner.Result.Counts) || present(form.Scanner.Result.Database)) {
+			ours = append(ours, v)
+		}
+	}
+	return ours
 }
 
 // newestScan returns the summary of the scan that finished last. Which one that
@@ -55,7 +87,8 @@ func newestScan(scans []verify.Verified, now time.Time) (finding.Summary, error)
 	}
 	summary, err := decodeSummary(predicates[newest].Scanner.Result)
 	if err != nil {
-		return finding.Summary{}, fmt.Errorf("%s is not a scan of Hallmark's: %w", describe(scans[newest]), err)
+		return finding.Summary{}, fmt.Errorf("%s is the newest scan and not one of Hallmark's, which severity-cutoff and "+
+			"vuln-db-max-age need (scan the image again): %w", describe(scans[newest]), err)
 	}
 	return summary, nil
 }

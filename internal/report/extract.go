@@ -13,6 +13,6 @@ func Extract(dir, predicateType string, e attest.Envelope) error {
 	if err := os.MkdirAll(dir, ownerAndSearches); err != nil {
 		return fmt.Errorf("writing statements to %s: %w", dir, err)
 	}
-	name := attestationFile(predicateType, e.Digest()) + ".statement.json"
+	name := attestationFile(predicateType, e.Digest()) + suffixStatement
 	return Folder{path: dir}.file(name, e.Payload())
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/fault"
@@ -21,6 +22,8 @@ const (
 	fileVerdict      = "verdict.json"
 	fileSummary      = "summary.md"
 	dirAttestations  = "attestations"
+	suffixStatement  = ".statement.json"
+	suffixEnvelope   = ".envelope.json"
 	ownerAndReaders  = 0o644
 	ownerAndSearches = 0o755
 )
@@ -40,7 +43,7 @@ func Prepare(path string) (Folder, error) {
 			return Folder{}, unwritable(path, err)
 		}
 	}
-	if err := os.RemoveAll(filepath.Join(path, dirAttestations)); err != nil {
+	if err := clearAttestations(filepath.Join(path, dirAttestations)); err != nil {
 		return Folder{}, unwritable(path, err)
 	}
 	probe, err := os.CreateTemp(path, ".hallmark-")
@@ -48,6 +51,31 @@ func Prepare(path string) (Folder, error) {
 		return Folder{}, unwritable(path, err)
 	}
 	return Folder{path: path}, errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// clearAttestations removes the statements and envelopes of an earlier run, by
+// their names, and the folder if nothing else is in it.
+func clearAttestations(dir string) error {
+	for _, pattern := range []string{"*" + suffixStatement, "*" + suffixEnvelope} {
+		found, err := filepath.Glob(filepath.Join(escapeGlob(dir), pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range found {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) == 0 {
+		return os.Remove(dir)
+	}
+	return nil
+}
+
+// escapeGlob returns a path in which no character is a pattern.
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
 // Path returns the folder's path.
@@ -98,10 +126,10 @@ func (f Folder) Attestations(verified []verify.Verified) error {
 	}
 	for _, v := range verified {
 		base := filepath.Join(dirAttestations, attestationFile(v.PredicateType(), v.Envelope().Digest()))
-		if err := f.file(base+".statement.json", v.Payload()); err != nil {
+		if err := f.file(base+suffixStatement, v.Payload()); err != nil {
 			return err
 		}
-		if err := f.file(base+".envelope.json", v.Envelope().Raw()); err != nil {
+		if err := f.file(base+suffixEnvelope, v.Envelope().Raw()); err != nil {
 			return err
 		}
 	}

@@ -97,7 +97,10 @@ func denied(t *testing.T) pipeline.Result {
 			{Format: catalog.CycloneDX, Content: []byte(`{"bomFormat":"CycloneDX"}` + "\n")},
 			{Format: catalog.SPDX, Content: []byte(`{"spdxVersion":"SPDX-2.3"}` + "\n")},
 		},
-		Scan:     &finding.Scan{Findings: findings(), Database: finding.Database{Schema: "v6.1.10", Built: noon()}},
+		Scan: &finding.Scan{
+			Findings: findings(), Finished: noon().Add(time.Hour),
+			Database: finding.Database{Schema: "v6.1.10", Built: noon(), Source: "vulnerability.db"},
+		},
 		ScanBody: []byte(`{"scanner":{}}`),
 		Attached: own,
 		Examination: pipeline.Examination{

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
@@ -9,17 +10,25 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
-// Row is one line of what inspect shows.
+// Row is one line of what is attached.
 type Row struct {
-	Type   string `json:"predicateType"` // as its statement or, failing that, its annotation says
-	Signer string `json:"signer"`        // where it verified; otherwise why nobody vouches for it
-	Size   int64  `json:"size"`          // bytes
-	Digest string `json:"digest"`
+	Type     string    `json:"predicateType"` // as its statement or, failing that, its annotation says
+	Time     time.Time `json:"time,omitzero"` // when it was made, as its statement says
+	Size     int64     `json:"size"`          // bytes
+	Digest   string    `json:"digest"`        // of the envelope
+	Verified bool      `json:"verified"`
+	Signer   string    `json:"signer,omitempty"` // where it is verified
+	Reason   string    `json:"reason,omitempty"` // where it is not
 }
 
 // ListingJSON returns what is attached as one JSON array, whatever its length.
 func ListingJSON(rows []Row) ([]byte, error) {
-	return indented("what is attached", append([]Row{}, rows...))
+	bounded := make([]Row, len(rows))
+	for i, r := range rows {
+		r.Type, r.Reason = plain.Line(r.Type, textLimit), plain.Line(r.Reason, textLimit)
+		bounded[i] = r
+	}
+	return indented("what is attached", bounded)
 }
 
 // Listing returns what is attached as a table.
@@ -27,10 +36,22 @@ func Listing(rows []Row, style Style) []byte {
 	t := &text{style: style}
 	cells := make([][]string, len(rows))
 	for i, r := range rows {
-		cells[i] = []string{attest.ShortType(r.Type), humanSize(r.Size), shortDigest(r.Digest), shortDigest(r.Signer)}
+		signer := shortDigest(r.Signer)
+		if !r.Verified {
+			signer = "not verified: " + shortDigest(r.Reason)
+		}
+		cells[i] = []string{attest.ShortType(r.Type), shownTime(r.Time), humanSize(r.Size), shortDigest(r.Digest), signer}
 	}
-	t.table([]string{"TYPE", "SIZE", "DIGEST", "SIGNED BY"}, cells)
+	t.table([]string{"TYPE", "TIME", "SIZE", "ATTESTATION", "SIGNED BY"}, cells)
 	return t.out.Bytes()
+}
+
+// shownTime returns a time to the minute, in UTC; a dash for none.
+func shownTime(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04")
 }
 
 // VerifiedTable returns verified attestations, and what was rejected with its
@@ -39,7 +60,7 @@ func VerifiedTable(verified []verify.Verified, rejected []pipeline.Rejection, st
 	rows := make([]Row, 0, len(verified)+len(rejected))
 	for _, v := range verified {
 		rows = append(rows, Row{
-			Type: v.PredicateType(), Signer: v.Signer(),
+			Type: v.PredicateType(), Time: v.Statement().ClaimedTime(), Verified: true, Signer: v.Signer(),
 			Size: int64(len(v.Envelope().Raw())), Digest: v.Envelope().Digest(),
 		})
 	}

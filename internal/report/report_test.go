@@ -59,7 +59,7 @@ func TestHostileNamesStayInTheirLineOfATerminal(t *testing.T) {
 			r := spoiled(t, s)
 			rows := []report.Row{{Type: s, Signer: s, Digest: s}}
 			texts := map[string][]byte{
-				"text": report.Text(r, style), "checks": report.Checks(r.Verdict, style),
+				"text": report.Text(r, style), "checks": report.Checks(r.Subject, r.Verdict, style),
 				"listing": report.Listing(rows, style), "verified": report.VerifiedTable(r.Verified, r.Rejected, style),
 			}
 			for what, text := range texts {
@@ -140,6 +140,10 @@ func TestARejectedAttestationIsShownWithoutAnyVerified(t *testing.T) {
 }
 
 func TestHostileNamesStayInTheirStringOfJSON(t *testing.T) {
+	const limit = 400
+	bounded := func(s string) bool {
+		return len(s) <= limit && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) })
+	}
 	for name, s := range hostile() {
 		t.Run(name, func(t *testing.T) {
 			document, err := report.Verdict(spoiled(t, s))
@@ -147,24 +151,20 @@ func TestHostileNamesStayInTheirStringOfJSON(t *testing.T) {
 			var got struct {
 				Verdict  string
 				Checks   []struct{ Name string }
-				Rejected []struct{ Reason string }
+				Rejected []struct{ Reason, ClaimedType string }
 			}
 			must(t, json.Unmarshal(document, &got))
-			want := strings.ToValidUTF8(s, "\ufffd")
-			if name == "bytes" {
-				want = "\ufffd\ufffd\x00" // one for each
-			}
-			if got.Verdict != "deny" || len(got.Checks) != 1 || got.Checks[0].Name != want || got.Rejected[0].Reason != want {
+			if got.Verdict != "deny" || len(got.Checks) != 1 || !bounded(got.Rejected[0].Reason) || !bounded(got.Rejected[0].ClaimedType) {
 				t.Errorf("read back as %.200q", fmt.Sprint(got))
 			}
 			if strings.Contains(string(document), "\x1b") {
 				t.Error("there is an escape in it")
 			}
-			listing, err := report.ListingJSON([]report.Row{{Type: s, Signer: s, Digest: s}})
+			listing, err := report.ListingJSON([]report.Row{{Type: s, Reason: s, Digest: "sha256:00"}})
 			must(t, err)
 			var rows []report.Row
 			must(t, json.Unmarshal(listing, &rows))
-			if len(rows) != 1 || rows[0].Type != want {
+			if len(rows) != 1 || !bounded(rows[0].Type) || !bounded(rows[0].Reason) {
 				t.Errorf("listing read back as %.200q", fmt.Sprint(rows))
 			}
 		})
@@ -179,9 +179,9 @@ func TestText(t *testing.T) {
 }
 
 func TestChecks(t *testing.T) {
-	golden(t, "checks.txt", report.Checks(denied(t).Verdict, report.Style{}))
-	golden(t, "checks-none.txt", report.Checks(policy.Verdict{Outcome: policy.Pass}, report.Style{}))
-	document, err := report.ChecksJSON(denied(t).Verdict)
+	golden(t, "checks.txt", report.Checks(subject(t), denied(t).Verdict, report.Style{}))
+	golden(t, "checks-none.txt", report.Checks(subject(t), policy.Verdict{Outcome: policy.Pass}, report.Style{}))
+	document, err := report.ChecksJSON(subject(t), denied(t).Verdict)
 	must(t, err)
 	golden(t, "checks.json", document)
 }

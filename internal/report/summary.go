@@ -58,6 +58,8 @@ func summarizeChecks(out *bytes.Buffer, r pipeline.Result) {
 func summarizeFindings(out *bytes.Buffer, scan finding.Scan) {
 	counts := scan.Summary().Counts
 	fmt.Fprintf(out, "### Findings: %s\n\n", countLine(counts.Effective))
+	fmt.Fprintf(out, "Scanned %s UTC with the vulnerability database %s of %s UTC.\n\n",
+		shownTime(scan.Finished), cell(scan.Database.Schema), shownTime(scan.Database.Built))
 	if suppressed := counts.Raw.Total() - counts.Effective.Total(); suppressed > 0 {
 		fmt.Fprintf(out, "%d more are suppressed.\n\n", suppressed)
 	}
@@ -76,7 +78,7 @@ func summarizeFindings(out *bytes.Buffer, scan finding.Scan) {
 		}
 		shown++
 		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", f.Severity, cell(f.ID),
-			cell(f.Package.Name+" "+f.Package.Version), cell(strings.Join(f.FixedIn, ", ")))
+			cell(f.Package.Name+" "+f.Package.Version), cell(fixedIn(f)))
 	}
 	out.WriteString("\n")
 }

@@ -49,12 +49,14 @@ func Text(r pipeline.Result, style Style) []byte {
 	return t.out.Bytes()
 }
 
-// Checks returns the verdict alone: each check with its reasons.
-func Checks(v policy.Verdict, style Style) []byte {
+// Checks returns the verdict on an image alone: each check with its reasons.
+func Checks(s attest.Subject, v policy.Verdict, style Style) []byte {
 	t := &text{style: style}
+	t.field("image", s.Requested())
+	t.field("digest", s.Digest().DigestStr())
 	t.checks(v)
 	t.line("\n" + t.paint(bold, "verdict") + "  " + t.outcome(v.Outcome))
-	return bytes.TrimPrefix(t.out.Bytes(), []byte("\n"))
+	return t.out.Bytes()
 }
 
 type text struct {
@@ -103,23 +105,28 @@ func (t *text) findings(scan finding.Scan) {
 		line += fmt.Sprintf(" (%d more suppressed)", suppressed)
 	}
 	t.field("findings", line)
+	t.field("database", fmt.Sprintf("%s, built %s UTC", scan.Database.Schema, shownTime(scan.Database.Built)))
 	worst := worstFindings(scan.Findings)
 	if len(worst) == 0 {
 		return
 	}
 	rows := [][]string{}
 	for _, f := range worst {
-		fixed := "no fix known"
-		if f.Fixable() {
-			fixed = strings.Join(f.FixedIn, ", ")
-		}
-		rows = append(rows, []string{f.Severity.String(), f.ID, f.Package.Name + " " + f.Package.Version, fixed})
+		rows = append(rows, []string{f.Severity.String(), f.ID, f.Package.Name + " " + f.Package.Version, fixedIn(f)})
 	}
 	t.line("")
 	t.table([]string{"SEVERITY", "ID", "PACKAGE", "FIXED IN"}, rows)
 	if more := counts.Effective.Total() - len(worst); more > 0 {
 		t.line(fmt.Sprintf("  and %d more in %s", more, fileScan))
 	}
+}
+
+// fixedIn names the versions that fix a finding.
+func fixedIn(f finding.Finding) string {
+	if !f.Fixable() {
+		return "no fix known"
+	}
+	return strings.Join(f.FixedIn, ", ")
 }
 
 // worstFindings returns the first findings that count, in their order.
@@ -143,12 +150,12 @@ func (t *text) attestations(r pipeline.Result) {
 	for _, v := range r.Attached {
 		rows = append(rows, []string{attest.ShortType(v.PredicateType()), shortDigest(v.Envelope().Digest()), shortDigest(v.Signer())})
 	}
-	t.table([]string{"TYPE", "DIGEST", "SIGNED BY"}, rows)
+	t.table([]string{"TYPE", "ATTESTATION", "SIGNED BY"}, rows)
 	if others := len(r.Verified) - len(r.Attached); others > 0 {
-		t.line(fmt.Sprintf("  %d more were there and verified", others))
+		t.line(fmt.Sprintf("  %s of others verified too; hallmark verify shows all", plain.Count(others, "attestation")))
 	}
 	if len(r.Rejected) > 0 {
-		t.line(fmt.Sprintf("  %d more are there and not believed; hallmark inspect shows them", len(r.Rejected)))
+		t.line(fmt.Sprintf("  %s not believed; hallmark inspect shows all", plain.Count(len(r.Rejected), "attestation")))
 	}
 }
 
@@ -158,22 +165,24 @@ func (t *text) checks(v policy.Verdict) {
 	}
 	t.line("\n" + t.paint(bold, "checks"))
 	for _, c := range v.Results {
-		t.line(fmt.Sprintf("  %s  %s", t.outcome(c.Outcome), plain.Line(checkName(c), textLimit)))
+		pad := strings.Repeat(" ", len(policy.Undecided.String())-len(c.Outcome.String()))
+		t.line(fmt.Sprintf("  %s%s  %s", t.outcome(c.Outcome), pad, plain.Line(checkName(c), textLimit)))
 		for i, reason := range c.Reasons {
 			if i == reasonsShown {
-				t.line(fmt.Sprintf("        and %d more reasons in %s", len(c.Reasons)-i, fileVerdict))
+				t.line(fmt.Sprintf("             and %s in %s", plain.Count(len(c.Reasons)-i, "more reason"), fileVerdict))
 				break
 			}
-			t.line("        " + shortDigest(plain.Line(reason, textLimit)))
+			t.line("             " + shortDigest(plain.Line(reason, textLimit)))
 		}
 	}
 }
 
+// checkName is what a check asks for, and which file or rule asks.
 func checkName(c policy.Result) string {
 	if c.Title == "" || c.Title == c.Name {
 		return c.Name
 	}
-	return c.Name + ": " + c.Title
+	return c.Title + " (" + c.Name + ")"
 }
 
 func (t *text) outcome(o policy.Outcome) string {

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
@@ -21,7 +23,9 @@ type verdictDocument struct {
 	Digest       string                 `json:"digest"`
 	Verdict      string                 `json:"verdict"` // pass, deny, undecided
 	Pushed       bool                   `json:"pushed"`
-	Counts       *finding.SummaryCounts `json:"counts,omitempty"` // absent: no scan
+	Counts       *finding.SummaryCounts `json:"counts,omitempty"`   // absent: no scan
+	Database     *finding.Database      `json:"database,omitempty"` // that the scan was made with
+	ScannedOn    *time.Time             `json:"scannedOn,omitempty"`
 	Packages     map[string]int         `json:"packages,omitempty"`
 	Checks       []verdictCheck         `json:"checks"`
 	Attestations []verdictAttestation   `json:"attestations"` // verified
@@ -70,10 +74,12 @@ func Verdict(r pipeline.Result) ([]byte, error) {
 	}
 	if r.Scan != nil {
 		counts := r.Scan.Summary().Counts
-		doc.Counts = &counts
+		doc.Counts, doc.Database, doc.ScannedOn = &counts, &r.Scan.Database, &r.Scan.Finished
 	}
 	for _, x := range r.Rejected {
-		doc.Rejected = append(doc.Rejected, verdictRejection{ClaimedType: x.ClaimedType, Digest: x.Digest, Reason: x.Reason.Error()})
+		doc.Rejected = append(doc.Rejected, verdictRejection{
+			ClaimedType: plain.Line(x.ClaimedType, textLimit), Digest: x.Digest, Reason: plain.Line(x.Reason.Error(), textLimit),
+		})
 	}
 	return indented("verdict.json", doc)
 }
@@ -150,10 +156,12 @@ func fileName(s string) string {
 	return string(out)
 }
 
-// ChecksJSON returns a verdict alone: what gate --output json prints.
-func ChecksJSON(v policy.Verdict) ([]byte, error) {
+// ChecksJSON returns a verdict on an image alone: what gate --output json prints.
+func ChecksJSON(s attest.Subject, v policy.Verdict) ([]byte, error) {
 	return indented("the verdict", struct {
+		Image   string         `json:"image"`
+		Digest  string         `json:"digest"`
 		Verdict string         `json:"verdict"`
 		Checks  []verdictCheck `json:"checks"`
-	}{v.Outcome.String(), checks(v)})
+	}{s.String(), s.Digest().DigestStr(), v.Outcome.String(), checks(v)})
 }

@@ -118,7 +118,7 @@ func (c cache) install(made, sum, source, temp string) (*Database, error) {
 // sound.
 func (c cache) lookup(sum, source string) (*Database, bool) {
 	dir := filepath.Join(c.dir, sum)
-	if !exists(dir) {
+	if c.dir == "" || !exists(dir) {
 		return nil, false
 	}
 	database, err := openImported(dir, withoutSecrets(source))

@@ -32,10 +32,11 @@ type release struct {
 }
 
 // openFeed opens the newest database of the feed, imported earlier or now. When
-// the feed cannot be reached, the database that it gave last is used; how old
-// that may be is for the gate to say. Grype's own client of the feed is not used:
-// it cannot be interrupted, and removes the old database before the new one is
-// in its place.
+// the feed cannot be reached, and only then, the database that it gave last is
+// used, with a note that says so; how old that may be is for the gate to say.
+// What the feed serves and what is wrong is an error. Grype's own client of the
+// feed is not used: it cannot be interrupted, and removes the old database before
+// the new one is in its place.
 func openFeed(ctx context.Context, store cache, listing string) (*Database, error) {
 	if listing == "" {
 		listing = distribution.DefaultConfig().LatestURL + "/v6/" + distribution.LatestFileName
@@ -47,8 +48,12 @@ func openFeed(ctx context.Context, store cache, listing string) (*Database, erro
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if earlier, ok := lastOfFeed(store, listing); ok {
-		return earlier, nil
+	if errors.As(err, new(unreachableError)) {
+		if earlier, ok := lastOfFeed(store, listing); ok {
+			earlier.notes = append(earlier.notes, fmt.Sprintf("grype's feed could not be reached (%s); the database of %s, which it gave last, is used",
+				firstLine(err), earlier.info.Built.Format("2006-01-02 15:04 MST")))
+			return earlier, nil
+		}
 	}
 	return nil, fault.WithHint(fault.Undecidedf("getting it from grype's feed: %w", err),
 		"set vuln-db to a mirror, an archive or a folder with a database")
@@ -68,9 +73,7 @@ func updateFeed(ctx context.Context, store cache, listing string) (*Database, er
 	if err != nil {
 		return nil, err
 	}
-	if err := remember(store, newest.sum); err != nil {
-		return nil, errors.Join(err, database.Close())
-	}
+	remember(store, newest.sum)
 	return database, nil
 }
 
@@ -117,33 +120,42 @@ func (r release) get(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// remember notes which database the feed gave last.
-func remember(store cache, sum string) error {
-	content, err := json.Marshal(map[string]string{"sha256": sum})
-	if err != nil {
-		return err
+// remember notes which database the feed gave last, unless that is what is noted
+// already. In a cache that cannot be written nothing is noted: the database is
+// there, and only a later run, while the feed is down, will not find it.
+func remember(store cache, sum string) {
+	if noted, ok := lastSum(store); ok && noted == sum {
+		return
 	}
-	return store.withTemp(func(temp string) error {
+	_ = store.withTemp(func(temp string) error {
+		content, err := json.Marshal(map[string]string{"sha256": sum})
+		if err != nil {
+			return err
+		}
 		file := filepath.Join(temp, feedState)
 		if err := os.WriteFile(file, content, 0o644); err != nil {
-			return unwritable(store.dir, err)
+			return err
 		}
-		if err := os.Rename(file, filepath.Join(store.dir, feedState)); err != nil {
-			return unwritable(store.dir, err)
-		}
-		return nil
+		return os.Rename(file, filepath.Join(store.dir, feedState))
 	})
 }
 
 // lastOfFeed opens the database that the feed gave last, if it is still there.
 func lastOfFeed(store cache, listing string) (*Database, bool) {
+	sum, ok := lastSum(store)
+	if !ok {
+		return nil, false
+	}
+	return store.lookup(sum, listing)
+}
+
+// lastSum returns the SHA-256 of the archive that the feed gave last, as noted.
+func lastSum(store cache) (string, bool) {
 	content, err := os.ReadFile(filepath.Join(store.dir, feedState))
 	if err != nil {
-		return nil, false
+		return "", false
 	}
 	var state map[string]string
-	if err := json.Unmarshal(content, &state); err != nil || !isSum(state["sha256"]) {
-		return nil, false
-	}
-	return store.lookup(state["sha256"], listing)
+	err = json.Unmarshal(content, &state)
+	return state["sha256"], err == nil && isSum(state["sha256"])
 }

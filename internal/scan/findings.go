@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	v6 "github.com/anchore/grype/grype/db/v6"
 	"github.com/anchore/grype/grype/match"
 	"github.com/anchore/grype/grype/vulnerability"
 
@@ -49,10 +50,16 @@ func newFinding(m match.Match) (finding.Finding, error) {
 		return finding.Finding{}, fault.Undecidedf("reading %s in %s: the vulnerability database does not say how severe it is",
 			bounded(m.Vulnerability.ID), bounded(m.Package.Name))
 	}
+	word := severityWord(m.Vulnerability)
+	severity, known := finding.FromDatabase(word)
+	if !known {
+		return finding.Finding{}, fault.WithHint(fault.Undecidedf("reading %s in %s: the vulnerability database calls it %.40q, which is not a severity",
+			bounded(m.Vulnerability.ID), bounded(m.Package.Name), word), "use another vulnerability database, or have this one corrected")
+	}
 	return finding.Finding{
 		ID:       bounded(m.Vulnerability.ID),
 		Aliases:  aliases(m.Vulnerability),
-		Severity: finding.FromDatabase(metadata.Severity),
+		Severity: severity,
 		Package: finding.Package{
 			Name:    bounded(m.Package.Name),
 			Version: bounded(m.Package.Version),
@@ -64,6 +71,20 @@ func newFinding(m match.Match) (finding.Finding, error) {
 		EPSS:     epss(metadata.EPSS),
 		KEV:      kev(metadata.KnownExploited),
 	}, nil
+}
+
+// severityWord returns the database's own word for the severity. Grype takes the
+// first of those recorded, and makes "unknown" of a word that it does not know;
+// here that must be told from a database that says so. A CVSS vector has no word
+// of its own: its severity is grype's.
+func severityWord(v vulnerability.Vulnerability) string {
+	handle, ok := v.Internal.(*v6.VulnerabilityHandle)
+	if ok && handle.BlobValue != nil && len(handle.BlobValue.Severities) > 0 {
+		if word, ok := handle.BlobValue.Severities[0].Value.(string); ok {
+			return word
+		}
+	}
+	return v.Metadata.Severity
 }
 
 // aliases returns the other names of the vulnerability, sorted.

@@ -70,7 +70,7 @@ func open(ctx context.Context, cfg Config) (*Database, error) {
 	case scheme == "https" || scheme == "http":
 		return openURL(ctx, store, cfg.Source)
 	case scheme == "oci" && cfg.Fetch == nil:
-		return nil, fault.Usagef("%s: OCI artifacts are not available here", cfg.Source)
+		return nil, fault.Usagef("%s: OCI artifacts are not available here", withoutSecrets(cfg.Source))
 	case scheme == "oci":
 		return store.importFrom(ctx, cfg.Source, func(ctx context.Context, w io.Writer) error {
 			return cfg.Fetch(ctx, rest, w)

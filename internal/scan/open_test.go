@@ -11,13 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/ulikunitz/xz"
 
-	"github.com/hallmark-ci/hallmark/internal/advisory"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/scan"
 )
@@ -271,74 +268,5 @@ func findsLodash(t *testing.T, database *scan.Database) {
 	result, err := database.Scan(t.Context(), image(nil, lodash()))
 	if err != nil || len(result.Findings) != 2 {
 		t.Errorf("findings %v, %v; want two", result.Findings, err)
-	}
-}
-
-func TestOpenImportsADamagedOneAgain(t *testing.T) {
-	cfg := scan.Config{Source: write(t, "db.tar.zst", archived(t, folder(t))), CacheDir: t.TempDir()}
-	open(t, cfg).Close()
-	files, err := filepath.Glob(filepath.Join(cfg.CacheDir, "*", "vulnerability.db"))
-	if err != nil || len(files) != 1 {
-		t.Fatal(files, err)
-	}
-	if err := os.Truncate(files[0], 4096); err != nil {
-		t.Fatal(err)
-	}
-	findsLodash(t, open(t, cfg))
-	noTemporaries(t, cfg.CacheDir)
-}
-
-// TestConcurrentImports: several processes start with an empty cache at once.
-func TestConcurrentImports(t *testing.T) {
-	cfg := scan.Config{Source: write(t, "db.tar.zst", archived(t, folder(t))), CacheDir: filepath.Join(t.TempDir(), "cache")}
-	var group sync.WaitGroup
-	for range 4 {
-		group.Go(func() {
-			database, err := scan.Open(t.Context(), cfg)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			findsLodash(t, database)
-			if err := database.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	group.Wait()
-	noTemporaries(t, cfg.CacheDir)
-}
-
-// TestTheCacheIsPruned: the databases used last stay, and so does everything
-// that is not the cache's own; what a killed process left goes.
-func TestTheCacheIsPruned(t *testing.T) {
-	cache := t.TempDir()
-	left, fresh := filepath.Join(cache, "tmp-left"), filepath.Join(cache, "tmp-fresh")
-	for _, dir := range []string{left, fresh, filepath.Join(cache, "mine")} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	yesterday := time.Now().Add(-25 * time.Hour)
-	if err := os.Chtimes(left, yesterday, yesterday); err != nil {
-		t.Fatal(err)
-	}
-	advisories, err := advisory.Table()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 6 {
-		source := filepath.Join(folderOf(t, advisories[:i+1]...), "vulnerability.db")
-		open(t, scan.Config{Source: source, CacheDir: cache}).Close()
-	}
-	entries, err := filepath.Glob(filepath.Join(cache, "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(entries) != 4+2 {
-		t.Errorf("the cache holds %v, want four databases, mine and tmp-fresh", entries)
-	}
-	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is still there: %v", left, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
 )
@@ -36,11 +37,11 @@ func checkTransport(address *url.URL) error {
 	host := address.Hostname()
 	switch {
 	case host == "":
-		return fault.Usagef("%s names no host", address.Redacted())
+		return fault.Usagef("%s names no host", withoutSecrets(address.String()))
 	case address.Scheme == "https":
 		return nil
 	case address.Scheme != "http":
-		return fault.Usagef("%s is not an https URL", address.Redacted())
+		return fault.Usagef("%s is not an https URL", withoutSecrets(address.String()))
 	}
 	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
@@ -52,24 +53,50 @@ func checkTransport(address *url.URL) error {
 func get(ctx context.Context, address string, w io.Writer) (err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return err
+		return plain(err)
 	}
 	client := http.Client{CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		if len(via) >= 10 {
-			return errors.New("it redirects more than ten times")
+			return fault.Undecidedf("it redirects more than ten times")
 		}
 		return checkTransport(next.URL)
 	}}
 	response, err := client.Do(request)
 	if err != nil {
-		return plain(err)
+		if err = plain(err); fault.KindOf(err) != fault.Failed {
+			return err // a redirection that was refused
+		}
+		return unreachableError{err}
 	}
 	defer func() { err = errors.Join(err, response.Body.Close()) }()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the server says %s", response.Status)
+	switch code := response.StatusCode; {
+	case code == http.StatusOK:
+		_, err = io.Copy(w, networkReader{response.Body})
+		return err
+	case code >= 500 || code == http.StatusTooManyRequests:
+		return unreachableError{fmt.Errorf("the server says %s", bounded(response.Status))}
+	default:
+		return fmt.Errorf("the server says %s", bounded(response.Status))
 	}
-	_, err = io.Copy(w, response.Body)
-	return err
+}
+
+// unreachableError is what went wrong with the network or is a server's trouble
+// of the moment, and not in what a server serves.
+type unreachableError struct{ err error }
+
+func (e unreachableError) Error() string { return e.err.Error() }
+func (e unreachableError) Unwrap() error { return e.err }
+
+// networkReader makes the errors of reading, which are the network's, an
+// unreachableError: those of writing end a copy just the same.
+type networkReader struct{ r io.Reader }
+
+func (n networkReader) Read(p []byte) (int, error) {
+	read, err := n.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = unreachableError{err}
+	}
+	return read, err
 }
 
 // plain takes the URL out of an error of the HTTP client: it may hold a token,
@@ -134,11 +161,16 @@ func (m *meter) Write(p []byte) (int, error) {
 func (m *meter) sum() string { return hex.EncodeToString(m.hash.Sum(nil)) }
 
 // withoutSecrets returns a source as it may be shown and attested: of a URL, the
-// user, the password and the query are left out.
+// user, the password and the query are left out, and of one that cannot be
+// parsed everything but its scheme.
 func withoutSecrets(source string) string {
+	scheme, _, remote := strings.Cut(source, "://")
+	if !remote {
+		return source // a path
+	}
 	address, err := url.Parse(source)
-	if err != nil || address.Scheme == "" || address.Host == "" {
-		return source
+	if err != nil {
+		return scheme + "://…"
 	}
 	address.User, address.RawQuery, address.Fragment = nil, "", ""
 	return address.String()

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hallmark-ci/hallmark/internal/advisory"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/scan"
 )
@@ -22,7 +21,8 @@ type mirror struct {
 	archive   []byte
 	sum       string // that the listing gives
 	downloads int
-	down      bool
+	status    int  // of the listing; 0: OK
+	half      bool // of the archive is sent
 }
 
 func newMirror(t *testing.T, archive []byte) *mirror {
@@ -31,14 +31,19 @@ func newMirror(t *testing.T, archive []byte) *mirror {
 	m.serve(archive)
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /v6/latest.json", func(w http.ResponseWriter, _ *http.Request) {
-		if m.down {
-			http.Error(w, "down", http.StatusServiceUnavailable)
+		if m.status != 0 {
+			http.Error(w, "down", m.status)
 			return
 		}
 		fmt.Fprintf(w, `{"status":"active","schemaVersion":"v6.1.10","built":"2026-11-20T12:30:15Z","path":"db.tar.zst","checksum":"sha256:%s"}`, m.sum)
 	})
 	routes.HandleFunc("GET /v6/db.tar.zst", func(w http.ResponseWriter, _ *http.Request) {
 		m.downloads++
+		w.Header().Set("Content-Length", fmt.Sprint(len(m.archive)))
+		if m.half {
+			_, _ = w.Write(m.archive[:len(m.archive)/2])
+			return
+		}
 		_, _ = w.Write(m.archive)
 	})
 	routes.HandleFunc("GET /half", func(w http.ResponseWriter, _ *http.Request) {
@@ -80,6 +85,28 @@ func TestOpenURLRefuses(t *testing.T) {
 			}
 			noTemporaries(t, cache)
 		})
+	}
+}
+
+// TestSourcesWithoutTheirSecrets: an address that cannot be used is still not
+// shown with its password or its token.
+func TestSourcesWithoutTheirSecrets(t *testing.T) {
+	for source, want := range map[string]string{
+		"https://me:secr%ss@mirror.example/db":         "https://… is not a URL",
+		"https://me:secret@mirror.example:port/db":     "https://… is not a URL",
+		"https://me:secret@/db?token=secret":           "https:///db names no host",
+		"https:///db?token=secret#secret":              "https:///db names no host",
+		"http://me:secret@mirror.example/?t=secret":    "plain http to mirror.example is refused",
+		"oci://me:secret@registry.example/db?t=secret": "oci://registry.example/db: OCI artifacts are not available",
+		"oci://me:secr%ss@registry.example/db":         "oci://…: OCI artifacts are not available",
+	} {
+		_, err := scan.Open(t.Context(), scan.Config{Source: source, CacheDir: t.TempDir()})
+		if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: err = %v, want %q", source, err, want)
+		}
+		if all := fmt.Sprint(err, fault.HintOf(err)); strings.Contains(all, "secr") {
+			t.Errorf("%s: err = %v: it tells what is secret", source, err)
+		}
 	}
 }
 
@@ -135,66 +162,4 @@ func TestOpenOCI(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 	noTemporaries(t, cfg.CacheDir)
-}
-
-func TestFeedWithoutAnyDatabase(t *testing.T) {
-	m := newMirror(t, archived(t, folder(t)))
-	tests := map[string]struct {
-		change func()
-		want   string
-	}{
-		"down":                 {func() { m.down = true }, "503 Service Unavailable"},
-		"another digest":       {func() { m.sum = strings.Repeat("0", 64) }, "and the feed says 0000"},
-		"an odd digest":        {func() { m.sum = "../../etc" }, "is not a SHA-256"},
-		"a listing that is no": {func() { m.sum = `"` }, "unable to parse"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			down, sum := m.down, m.sum
-			defer func() { m.down, m.sum = down, sum }()
-			test.change()
-			cache := t.TempDir()
-			_, err := scan.Open(t.Context(), scan.WithFeed(scan.Config{CacheDir: cache}, m.URL+"/v6/latest.json"))
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Fatalf("err = %v, want %q", err, test.want)
-			}
-			if fault.KindOf(err) != fault.Undecided || !strings.Contains(fault.HintOf(err), "mirror") {
-				t.Errorf("kind %v, hint %q", fault.KindOf(err), fault.HintOf(err))
-			}
-			noTemporaries(t, cache)
-		})
-	}
-}
-
-// TestFeed: the newest database is fetched once, and the last one is used while
-// the feed is down or gives something broken.
-func TestFeed(t *testing.T) {
-	m := newMirror(t, archived(t, folder(t)))
-	cfg := scan.WithFeed(scan.Config{CacheDir: t.TempDir()}, m.URL+"/v6/latest.json")
-	use := func(downloads int) {
-		t.Helper()
-		database := open(t, cfg)
-		findsLodash(t, database)
-		if got := database.Info().Source; got != m.URL+"/v6/latest.json" {
-			t.Errorf("Source = %s", got)
-		}
-		if m.downloads != downloads {
-			t.Errorf("downloaded %d times, want %d", m.downloads, downloads)
-		}
-		noTemporaries(t, cfg.CacheDir)
-	}
-	use(1)
-	use(1)
-	m.down = true
-	use(1)
-
-	advisories, err := advisory.Table()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.down = false
-	m.serve(archived(t, folderOf(t, advisories[:5]...)))
-	use(2)
-	m.serve([]byte("broken"))
-	use(3)
 }

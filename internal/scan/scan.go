@@ -10,6 +10,8 @@
 //   - packages of an operating system whose distribution is unknown, or of which
 //     the database holds nothing, fail the scan: nobody looked for their
 //     vulnerabilities;
+//   - a severity that is not one of the known words fails the scan: grype calls it
+//     unknown, which no cutoff reaches;
 //   - a database that is missing, damaged or of another schema is not opened.
 //
 // Such errors are of kind fault.Undecided, since the evidence cannot be made.
@@ -48,10 +50,15 @@ type Database struct {
 	reader   v6.Reader
 	provider vulnerability.Provider
 	info     finding.Database
+	notes    []string
 }
 
 // Info says which database this is.
 func (d *Database) Info() finding.Database { return d.info }
+
+// Notes says what is worth knowing about how this database was come by, one
+// sentence each; none as a rule. The texts are bounded but may come from a server.
+func (d *Database) Notes() []string { return d.notes }
 
 // Close releases the database's file.
 func (d *Database) Close() error {

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -72,6 +74,30 @@ func TestScanRefusesSystemsThatItCannotMatch(t *testing.T) {
 				t.Errorf("without packages of the system: %v", err)
 			}
 		})
+	}
+}
+
+// TestScanRefusesASeverityThatIsNone: grype would make "unknown" of it, which no
+// cutoff reaches.
+func TestScanRefusesASeverityThatIsNone(t *testing.T) {
+	says := func(word string) *scan.Database {
+		return open(t, scan.Config{
+			Source:   changed(t, folder(t), `UPDATE blobs SET value = replace(value, '"value":"high"', '"value":"`+word+`"') WHERE value LIKE '%"value":"high"%'`),
+			CacheDir: t.TempDir(),
+		})
+	}
+	for _, word := range []string{"Important", "high ", "none", "CVSS:3.1/AV:N"} {
+		_, err := says(word).Scan(t.Context(), image(nil, lodash()))
+		want := fmt.Sprintf(`reading GHSA-35jh-r3h4-6jhm in lodash: the vulnerability database calls it %q, which is not a severity`, word)
+		if fault.KindOf(err) != fault.Undecided || fault.HintOf(err) == "" || !strings.Contains(err.Error(), want) {
+			t.Errorf("err = %v, want %q, undecided, with a hint", err, want)
+		}
+	}
+	for word, severity := range map[string]finding.Severity{"HIGH": finding.High, "Unknown": finding.Unknown, "": finding.Unknown} {
+		result, err := says(word).Scan(t.Context(), image(nil, lodash()))
+		if err != nil || !slices.ContainsFunc(result.Findings, func(f finding.Finding) bool { return f.Severity == severity }) {
+			t.Errorf("%q: findings %+v, %v; want one of severity %s", word, result.Findings, err, severity)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -79,7 +80,11 @@ func (k Key) Sign(ctx context.Context, st attest.Statement) (attest.Envelope, er
 	if err != nil {
 		return attest.Envelope{}, fmt.Errorf("signing the statement of type %s: %w", st.PredicateType, err)
 	}
-	return attest.ParseEnvelope(raw)
+	envelope, err := attest.ParseEnvelope(raw)
+	if err != nil { // it is too large for those who read it
+		return attest.Envelope{}, fmt.Errorf("signing the statement of type %s: %w", st.PredicateType, err)
+	}
+	return envelope, nil
 }
 
 func readKey(reference string, env Environment) ([]byte, error) {
@@ -97,8 +102,11 @@ func readKey(reference string, env Environment) ([]byte, error) {
 			"use a key file or env://NAME")
 	}
 	content, err := os.ReadFile(reference)
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err // the path is the reference
+	}
 	if err != nil {
-		return nil, fault.WithHint(fmt.Errorf("loading the key %s: %w", reference, errors.Unwrap(err)),
+		return nil, fault.WithHint(fmt.Errorf("loading the key %s: %w", reference, err),
 			"hallmark keygen makes a key pair: cosign.key, cosign.pub")
 	}
 	return content, nil

@@ -168,6 +168,15 @@ func TestAStatementThatCannotBeEncodedIsNotSigned(t *testing.T) {
 	refused(t, err, "encoding the statement of type https://example.com/review/v1")
 }
 
+func TestAStatementThatIsTooLargeOnceSigned(t *testing.T) {
+	key, err := sign.Ephemeral()
+	must(t, err)
+	st := statement(t)
+	st.Predicate = json.RawMessage(`"` + strings.Repeat("x", 97<<20) + `"`)
+	_, err = key.Sign(t.Context(), st)
+	refused(t, err, "signing the statement of type https://example.com/review/v1: envelope of ", "is over the limit of 134217728 (128 MiB)")
+}
+
 // checkSigns checks that an envelope carries the statement's bytes, without a
 // key id as cosign has it, and that it is believed.
 func checkSigns(t *testing.T, key sign.Key) {

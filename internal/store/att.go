@@ -5,7 +5,8 @@
 // sha256-<hex>.att whose layers are DSSE envelopes
 // (https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md).
 // What a run attaches becomes visible with one manifest write: all of it or
-// nothing. Layers of other signers are carried over as they are.
+// nothing. Layers of other signers are carried over as they are, and so are the
+// annotations of the manifest.
 //
 // A registry offers no compare-and-swap on a tag, so writers who come at once may
 // overwrite each other. Everything slow is done first; then the tag is looked at
@@ -69,7 +70,7 @@ func (a Att) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return entries(ctx, current.layers), nil
+	return entries(ctx, current), nil
 }
 
 // Attach writes envelopes to a subject. mine tells whether an entry that is
@@ -128,8 +129,9 @@ func (a Att) missing(ctx context.Context, s attest.Subject, wanted []string) (in
 
 // content is what lies under a tag.
 type content struct {
-	digest v1.Hash // of the manifest; that of an empty one where the tag is not there
-	layers []oci.Signature
+	digest   v1.Hash // of the manifest; that of an empty one where the tag is not there
+	manifest *v1.Manifest
+	layers   []oci.Signature // in the order of the manifest
 }
 
 // read returns what lies under the tag; no layers where the tag is not there.
@@ -150,7 +152,14 @@ func (a Att) read(ctx context.Context, s attest.Subject) (content, error) {
 	if err != nil {
 		return content{}, fmt.Errorf("reading %s: %w", tag, explain(ctx, err))
 	}
-	return content{digest: digest, layers: layers}, nil
+	manifest, err := set.Manifest()
+	if err != nil {
+		return content{}, fmt.Errorf("reading %s: %w", tag, explain(ctx, err))
+	}
+	if len(layers) != len(manifest.Layers) {
+		return content{}, fmt.Errorf("reading %s: %d layers of %d can be named", tag, len(layers), len(manifest.Layers))
+	}
+	return content{digest: digest, manifest: manifest, layers: layers}, nil
 }
 
 func (a Att) options() []ociremote.Option {

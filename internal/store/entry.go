@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/sigstore/cosign/v2/pkg/oci"
 	"golang.org/x/sync/errgroup"
 
@@ -33,13 +34,13 @@ type Entry struct {
 const maxTotal = 512 << 20
 
 // entries reads the layers, a few at a time and in their order up to maxTotal.
-func entries(ctx context.Context, signatures []oci.Signature) []Entry {
-	out := make([]Entry, len(signatures))
+func entries(ctx context.Context, current content) []Entry {
+	out := make([]Entry, len(current.layers))
 	var group errgroup.Group
 	group.SetLimit(4)
 	var total int64
-	for i, s := range signatures {
-		out[i] = describe(s)
+	for i, s := range current.layers {
+		out[i] = describe(current.manifest.Layers[i])
 		if out[i].Err != nil {
 			continue
 		}
@@ -57,16 +58,15 @@ func entries(ctx context.Context, signatures []oci.Signature) []Entry {
 }
 
 // describe returns what the manifest says of a layer.
-func describe(s oci.Signature) Entry {
-	e := Entry{Digest: digestOf(s)}
-	if mediaType, err := s.MediaType(); err == nil {
-		e.MediaType = string(mediaType)
+func describe(layer v1.Descriptor) Entry {
+	e := Entry{
+		Digest: layer.Digest.String(), Size: layer.Size,
+		MediaType: string(layer.MediaType), ClaimedType: layer.Annotations[predicateAnnotation],
 	}
-	if annotations, err := s.Annotations(); err == nil {
-		e.ClaimedType = annotations[predicateAnnotation]
-	}
-	e.Size, e.Err = s.Size()
-	if e.Err == nil && e.Size > attest.MaxSize {
+	switch {
+	case e.Size < 0: // with it the registry client reads without end
+		e.Err = fmt.Errorf("it has %d bytes by its manifest", e.Size)
+	case e.Size > attest.MaxSize:
 		e.Err = fmt.Errorf("it has %d bytes, the limit is %d (128 MiB)", e.Size, attest.MaxSize)
 	}
 	return e
@@ -74,7 +74,7 @@ func describe(s oci.Signature) Entry {
 
 // fill reads the layer's bytes.
 func (e *Entry) fill(ctx context.Context, s oci.Signature) {
-	raw, err := readLayer(s)
+	raw, err := readLayer(s, e.Size)
 	if err != nil {
 		e.Err = fmt.Errorf("reading the layer %s: %w", e.Digest, explain(ctx, err))
 		e.Unread = true
@@ -83,12 +83,18 @@ func (e *Entry) fill(ctx context.Context, s oci.Signature) {
 	e.Raw = raw
 }
 
-// readLayer reads a layer's bytes; the registry client checks their digest.
-func readLayer(s oci.Signature) ([]byte, error) {
+// readLayer reads a layer of size bytes; the registry client checks their
+// digest when they end.
+func readLayer(s oci.Signature, size int64) ([]byte, error) {
 	r, err := s.Compressed()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close() //nolint:errcheck // only read from
-	return io.ReadAll(io.LimitReader(r, attest.MaxSize+1))
+
+	raw, err := io.ReadAll(io.LimitReader(r, size+1))
+	if err == nil && int64(len(raw)) != size {
+		err = fmt.Errorf("it has other than %d bytes", size)
+	}
+	return raw, err
 }

@@ -95,29 +95,42 @@ func (p *place) store() store.Att { return store.NewAtt(p.options, nil) }
 // is no such tag.
 func (p *place) manifest(t *testing.T) ([]v1.Descriptor, string) {
 	t.Helper()
+	m, digest := p.whole(t)
+	return m.Layers, digest
+}
+
+// whole returns the manifest under the tag, and its digest.
+func (p *place) whole(t *testing.T) (v1.Manifest, string) {
+	t.Helper()
 	tag, err := p.store().Location(p.subject)
 	must(t, err)
 	img, err := remote.Image(tag, p.options...)
 	if err != nil && strings.Contains(err.Error(), "MANIFEST_UNKNOWN") {
-		return nil, ""
+		return v1.Manifest{}, ""
 	}
 	must(t, err)
 	m, err := img.Manifest()
 	must(t, err)
 	digest, err := img.Digest()
 	must(t, err)
-	return m.Layers, digest.String()
+	return *m, digest.String()
 }
 
 // put writes a manifest of these layers under the tag, as another tool may do.
 // The blobs of the layers are written where they have content.
 func (p *place) put(t *testing.T, layers ...foreign) {
 	t.Helper()
+	p.putAnnotated(t, nil, layers...)
+}
+
+// putAnnotated is put with annotations of the manifest.
+func (p *place) putAnnotated(t *testing.T, annotations map[string]string, layers ...foreign) {
+	t.Helper()
 	tag, err := p.store().Location(p.subject)
 	must(t, err)
 	config := static.NewLayer([]byte("{}"), types.OCIConfigJSON)
 	must(t, remote.WriteLayer(tag.Context(), config, p.options...))
-	m := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: *descriptorOf(t, config)}
+	m := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: *descriptorOf(t, config), Annotations: annotations}
 	for _, l := range layers {
 		blob := static.NewLayer(l.content, dsseMediaType)
 		if !l.missing {
@@ -125,7 +138,7 @@ func (p *place) put(t *testing.T, layers ...foreign) {
 		}
 		d := descriptorOf(t, blob)
 		d.Annotations = l.annotations
-		if l.size > 0 {
+		if l.size != 0 {
 			d.Size = l.size
 		}
 		m.Layers = append(m.Layers, *d)

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -48,11 +49,14 @@ func testStore(t *testing.T, newPlace func(t *testing.T) *place) {
 		{"a connection that drops half-way", droppedConnection},
 		{"the end of the job", endOfJob},
 		{"a layer that cannot be read", unreadableLayer},
+		{"a layer without a bound", unboundedLayer},
+		{"more than readers take", tooMany},
 		{"nothing attached", nothingAttached},
 		{"nothing to attach", nothingToAttach},
 		{"all or nothing", oneWrite},
 		{"own of the same type give way", ownGiveWay},
 		{"others are kept as they are", othersAreKept},
+		{"so are the annotations of others", annotationsAreKept},
 		{"writers at once", writersAtOnce},
 		{"another repository", anotherRepository},
 		{"cosign reads it", cosignReads},
@@ -186,11 +190,66 @@ func unreadableLayer(t *testing.T, p *place) {
 	}
 	err = p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine)
 	refused(t, err, "attaching to "+p.subject.String(), "reading the layer "+entries[0].Digest)
-	if hint := fault.HintOf(err); !strings.Contains(hint, "delete "+p.host) {
+	// All of it may be evidence of others, so nobody is told to delete the tag.
+	if hint := fault.HintOf(err); !strings.Contains(hint, "this layer of "+p.host) || strings.Contains(hint, "delete") {
 		t.Errorf("hint %q", hint)
 	}
 	if _, after := p.manifest(t); after != before {
 		t.Errorf("the tag changed from %s to %s", before, after)
+	}
+}
+
+// A size of -1 turns the checks of the registry client off.
+func unboundedLayer(t *testing.T, p *place) {
+	s, other := p.signer(t), p.signer(t)
+	theirs := other.signs(t, sbom, "theirs").Envelope.Raw()
+	p.put(t, foreign{content: theirs, size: -1}, foreign{content: []byte("other"), size: -1 << 40}, foreign{content: theirs[:10]})
+	before, _ := p.manifest(t)
+
+	p.answer(nil)
+	entries, err := p.store().List(t.Context(), p.subject)
+	must(t, err)
+	refused(t, entries[0].Err, "it has -1 bytes")
+	refused(t, entries[1].Err, "it has -1099511627776 bytes")
+	if entries[0].Raw != nil || entries[0].Unread || entries[1].Unread || string(entries[2].Raw) != string(theirs[:10]) {
+		t.Errorf("entries %+v", entries)
+	}
+	if n := p.count(http.MethodGet, "/blobs/"); n != 1 {
+		t.Errorf("%d layers were asked for, want 1", n)
+	}
+
+	signed := s.signs(t, sbom, "ours")
+	must(t, p.store().Attach(t.Context(), p.subject, []store.Signed{signed}, s.mine))
+	after, _ := p.manifest(t)
+	if len(after) != len(before)+1 || !reflect.DeepEqual(after[:len(before)], before) {
+		t.Errorf("layers %+v, were %+v", after, before)
+	}
+}
+
+// Readers refuse the whole tag where it has over 1,000 layers.
+func tooMany(t *testing.T, p *place) {
+	s := p.signer(t)
+	own := s.signs(t, review, "old")
+	layers := slices.Repeat([]foreign{{content: []byte("theirs")}}, 998)
+	p.put(t, append(layers, foreign{content: own.Envelope.Raw()})...)
+	_, before := p.manifest(t)
+
+	p.answer(nil)
+	err := p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1"), s.signs(t, vuln, "1")}, s.mine)
+	refused(t, err, "attaching to "+p.subject.String()+": "+p.host, "would have 1001 attestations, and readers take 1000")
+	if !strings.Contains(fault.HintOf(err), "hallmark inspect") {
+		t.Errorf("hint %q", fault.HintOf(err))
+	}
+	if _, after := p.manifest(t); after != before {
+		t.Errorf("the tag changed from %s to %s", before, after)
+	}
+
+	// One of them gives way, so there is room.
+	must(t, p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1"), s.signs(t, review, "new")}, s.mine))
+	entries, err := p.store().List(t.Context(), p.subject)
+	must(t, err)
+	if len(entries) != 1000 {
+		t.Errorf("%d entries, want 1000", len(entries))
 	}
 }
 
@@ -289,6 +348,19 @@ func othersAreKept(t *testing.T, p *place) {
 	}
 	if after[len(before)].Digest.String() != signed.Envelope.Digest() {
 		t.Errorf("the last layer is %s", after[len(before)].Digest)
+	}
+}
+
+func annotationsAreKept(t *testing.T, p *place) {
+	s := p.signer(t)
+	theirs := map[string]string{"org.opencontainers.image.created": "2026-11-22T12:00:00Z", "com.example.keep": "<&>"}
+	p.putAnnotated(t, theirs, foreign{content: []byte("theirs")})
+	for _, says := range []string{"first", "second, which replaces it"} {
+		must(t, p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, says)}, s.mine))
+		m, _ := p.whole(t)
+		if !maps.Equal(m.Annotations, theirs) || len(m.Layers) != 2 {
+			t.Errorf("%s: annotations %v and %d layers, want %v and 2", says, m.Annotations, len(m.Layers), theirs)
+		}
 	}
 }
 

@@ -10,9 +10,11 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/sigstore/cosign/v2/pkg/oci"
 	ociempty "github.com/sigstore/cosign/v2/pkg/oci/empty"
 	ocimutate "github.com/sigstore/cosign/v2/pkg/oci/mutate"
@@ -28,6 +30,9 @@ const (
 	settleLeast = 200 * time.Millisecond
 	settleMost  = 5 * time.Second
 )
+
+// maxLayers is the number of layers under one tag that cosign's readers take.
+const maxLayers = 1000
 
 // writer writes the same attestations, as often as it needs, under one tag.
 type writer struct {
@@ -74,7 +79,7 @@ func (w *writer) writeOnce(ctx context.Context, replace func(Entry) bool) (kept 
 	if err != nil {
 		return nil, false, err
 	}
-	all, err := ocimutate.AppendSignatures(ociempty.Signatures(), false, slices.Concat(staying, w.added)...)
+	all, err := w.merge(current, staying)
 	if err != nil {
 		return nil, false, err
 	}
@@ -95,17 +100,36 @@ func (w *writer) writeOnce(ctx context.Context, replace func(Entry) bool) (kept 
 	return digests(staying), true, wait(ctx, min(max(2*time.Since(looked), settleLeast), settleMost))
 }
 
+// merge returns the manifest with what stays and what is added, and with the
+// annotations of the one before it, which may be of other writers.
+func (w *writer) merge(current content, staying []oci.Signature) (v1.Image, error) {
+	if n := len(staying) + len(w.added); n > maxLayers {
+		return nil, fault.WithHint(fmt.Errorf("%s would have %d attestations, and readers take %d", w.tag, n, maxLayers),
+			"remove what nobody needs any more from the tag; hallmark inspect lists what is there")
+	}
+	all, err := ocimutate.AppendSignatures(ociempty.Signatures(), false, slices.Concat(staying, w.added)...)
+	if err != nil || len(current.manifest.Annotations) == 0 {
+		return all, err
+	}
+	annotated, ok := mutate.Annotations(all, current.manifest.Annotations).(v1.Image)
+	if !ok {
+		return nil, fmt.Errorf("carrying over the annotations of %s: not an image", w.tag)
+	}
+	return annotated, nil
+}
+
 // keep returns the layers that stay: all but those that give way to what is
 // added, and what is added itself.
 func (w *writer) keep(ctx context.Context, current content, replace func(Entry) bool) ([]oci.Signature, error) {
 	fresh := digests(w.added)
 	var kept []oci.Signature
-	for i, e := range entries(ctx, current.layers) {
+	for i, e := range entries(ctx, current) {
 		if e.Unread {
-			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer; run again, or delete %s to start over", w.tag)
+			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
+				"and if it stays so, repair or remove this layer of %s: the others are evidence, too", w.tag)
 		}
 		if !replace(e) && !slices.Contains(fresh, e.Digest) {
-			kept = append(kept, keptLayer{current.layers[i]})
+			kept = append(kept, keptLayer{current.layers[i], current.manifest.Layers[i]})
 		}
 	}
 	return kept, nil
@@ -124,15 +148,24 @@ func (w *writer) digest(ctx context.Context) (v1.Hash, error) {
 	return descriptor.Digest, nil
 }
 
-// keptLayer is a layer of another writer. The config that it came with may not
-// list it, so its diff id is its digest: envelopes are not compressed.
-type keptLayer struct{ envelopeLayer }
+// keptLayer is a layer of another writer, as its manifest describes it.
+type keptLayer struct {
+	envelopeLayer
+	described v1.Descriptor
+}
 
 // envelopeLayer is oci.Signature under a name that is none of its methods'.
 type envelopeLayer = oci.Signature
 
-// DiffID returns the digest of the layer.
-func (l keptLayer) DiffID() (v1.Hash, error) { return l.Digest() }
+// Size returns the number of bytes that the manifest says.
+func (l keptLayer) Size() (int64, error) { return l.described.Size, nil }
+
+// MediaType returns the type that the manifest says.
+func (l keptLayer) MediaType() (types.MediaType, error) { return l.described.MediaType, nil }
+
+// DiffID returns the digest of the layer: the config that it came with may not
+// list it, and envelopes are not compressed.
+func (l keptLayer) DiffID() (v1.Hash, error) { return l.described.Digest, nil }
 
 func wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -51,8 +52,11 @@ func readPublicKey(reference string, lookup func(string) (string, bool)) ([]byte
 			"use a file or env://NAME")
 	}
 	content, err := os.ReadFile(reference)
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err // the path is the reference
+	}
 	if err != nil {
-		return nil, fmt.Errorf("loading the public key %s: %w", reference, errors.Unwrap(err))
+		return nil, fmt.Errorf("loading the public key %s: %w", reference, err)
 	}
 	return content, nil
 }

@@ -1,0 +1,118 @@
+package catalog
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/source"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
+)
+
+// Bounds of what is told of files that could not be read.
+const (
+	maxUnread     = 20  // files
+	maxUnreadLine = 300 // bytes of one
+)
+
+// emptyDatabase is syft's reason where it read a file to its end and found no
+// package in it.
+const emptyDatabase = "unable to determine packages"
+
+// unread is a file that a cataloger could not read, or not to its end: what is
+// in it may be missing from the SBOM. syft calls it an unknown, and no error.
+type unread struct{ path, cataloger, reason string }
+
+func (u unread) String() string {
+	return plain.Line(fmt.Sprintf("%s: %s: %s", u.path, u.cataloger, u.reason), maxUnreadLine)
+}
+
+// unreadOf returns syft's unknowns in a stable order. Those that come of reading
+// what was never meant to be a package database are left out.
+func unreadOf(unknowns map[file.Coordinates][]string) []unread {
+	var out []unread
+	for coordinates, texts := range unknowns {
+		for _, text := range texts {
+			cataloger, reason, _ := strings.Cut(text, ": ")
+			if u := (unread{coordinates.RealPath, cataloger, reason}); !u.besideDatabase() {
+				out = append(out, u)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b unread) int {
+		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.cataloger, b.cataloger), strings.Compare(a.reason, b.reason))
+	})
+	return out
+}
+
+// besideDatabase reports whether the file lies in dpkg's status.d, as in images
+// without a package manager, and holds the checksums or the names of a package's
+// files. syft tries it as a database, too.
+func (u unread) besideDatabase() bool {
+	extension := path.Ext(u.path)
+	return u.cataloger == "dpkg-db-cataloger" && u.reason == emptyDatabase &&
+		path.Base(path.Dir(u.path)) == "status.d" && (extension == ".md5sums" || extension == ".conffiles")
+}
+
+// hidesPackages reports whether packages of an operating system may be missing
+// because of u. isEmpty tells whether the file at a path has no bytes.
+func (u unread) hidesPackages(isEmpty func(path string) bool) bool {
+	switch u.cataloger {
+	case "dpkg-db-cataloger", "apk-db-cataloger", "portage-cataloger":
+		return u.reason != emptyDatabase || !isEmpty(u.path)
+	case "rpm-db-cataloger":
+		// rpm makes an empty database where it is only called, as on Debian.
+		return u.reason != emptyDatabase && !isEmpty(u.path)
+	case "alpm-db-cataloger":
+		return path.Base(u.path) == "desc" // its other files only add to a package
+	}
+	return false
+}
+
+// checkDatabases returns an error for the first package database of an operating
+// system that was not read whole: a scan without its packages would find nothing.
+func checkDatabases(subject attest.Subject, found []unread, src source.Source) error {
+	isEmpty := func(path string) bool { return emptyFile(src, path) }
+	i := slices.IndexFunc(found, func(u unread) bool { return u.hidesPackages(isEmpty) })
+	if i < 0 {
+		return nil
+	}
+	err := fault.Undecidedf("cataloging %s: the package database %s cannot be read: %s",
+		subject, plain.Line(found[i].path, maxUnreadLine), plain.Line(found[i].reason, maxUnreadLine))
+	return fault.WithHint(err, "packages may be missing from the SBOM: rebuild the image from a sound base, "+
+		"or delete the file from it if nothing is installed there; an error about a temporary file is about this machine's TMPDIR")
+}
+
+// emptyFile reports whether the image has a file of no bytes at a path.
+func emptyFile(src source.Source, path string) bool {
+	resolver, err := src.FileResolver(source.SquashedScope)
+	if err != nil {
+		return false
+	}
+	locations, err := resolver.FilesByPath(path)
+	if err != nil || len(locations) != 1 {
+		return false
+	}
+	metadata, err := resolver.FileMetadataByLocation(locations[0])
+	return err == nil && metadata.Size() == 0
+}
+
+// lines returns each of the files in a line, sorted, at most maxUnread of them,
+// and the number of the rest.
+func lines(found []unread) []string {
+	out := make([]string, len(found))
+	for i, u := range found {
+		out[i] = u.String()
+	}
+	slices.Sort(out)
+	if rest := len(out) - maxUnread; rest > 0 {
+		out = append(out[:maxUnread], fmt.Sprintf("and %d more", rest))
+	}
+	return out
+}

@@ -102,7 +102,7 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 	if err != nil {
 		return SBOM{}, fmt.Errorf("cataloging %s: %w", subject, err)
 	}
-	missed := unreadOf(found.Artifacts.Unknowns)
+	missed := unreadOf(found)
 	found.Artifacts.Unknowns = nil // the encoders would list them as files
 	if err := checkDatabases(subject, missed, src); err != nil {
 		return SBOM{}, err

@@ -111,6 +111,9 @@ func TestImage(t *testing.T) {
 			t.Errorf("%s was not found", want)
 		}
 	}
+	if unread := bom.Unread(); len(unread) != 0 {
+		t.Errorf("unread %q", unread)
+	}
 	if !slices.IsSortedFunc(bom.Ecosystems(), func(a, b catalog.Ecosystem) int { return strings.Compare(a.Name, b.Name) }) {
 		t.Errorf("ecosystems are not in order: %v", bom.Ecosystems())
 	}
@@ -284,12 +287,22 @@ func small(t *testing.T) v1.Image {
 	return sample(t, vulnerable)
 }
 
+// bundleMark makes a program hold the mark of a .NET bundle, as every program does
+// that can look for it, with nonsense where the bundle's place would be.
+const bundleMark = `import "os"
+
+func main() {
+	_, _ = os.Stdout.WriteString("\xff\xff\xff\xff\xff\xff\xff\x7f" +
+		"\x8b\x12\x02\xb9\x6a\x61\x20\x38\x72\x7b\x93\x02\x14\xd7\xa0\x32\x13\xf5\xb9\xe6\xef\xae\x33\x18\xee\x3b\x2d\xce\x24\xb3\x6a\xae")
+}
+`
+
 // program builds a small Go program and returns its path.
 func program(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/program\n\ngo 1.26\n"), 0o600))
-	must(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { println(1) }\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\n"+bundleMark+"\n"), 0o600))
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", "program", ".")
 	build.Dir = dir
 	if out, err := build.CombinedOutput(); err != nil {

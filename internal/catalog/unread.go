@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/pkg"
+	"github.com/anchore/syft/syft/sbom"
 	"github.com/anchore/syft/syft/source"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -33,14 +35,18 @@ func (u unread) String() string {
 	return plain.Line(fmt.Sprintf("%s: %s: %s", u.path, u.cataloger, u.reason), maxUnreadLine)
 }
 
-// unreadOf returns syft's unknowns in a stable order. Those that come of reading
-// what was never meant to be a package database are left out.
-func unreadOf(unknowns map[file.Coordinates][]string) []unread {
+// unreadOf returns syft's unknowns in a stable order. Those that come of trying
+// what a file was never meant for are left out.
+func unreadOf(found *sbom.SBOM) []unread {
 	var out []unread
-	for coordinates, texts := range unknowns {
+	programs := goPrograms(found.Artifacts.Packages)
+	for coordinates, texts := range found.Artifacts.Unknowns {
 		for _, text := range texts {
 			cataloger, reason, _ := strings.Cut(text, ": ")
-			if u := (unread{coordinates.RealPath, cataloger, reason}); !u.besideDatabase() {
+			u := unread{coordinates.RealPath, cataloger, reason}
+			// A Go program that knows the mark of .NET bundles, as syft does, is none.
+			noBundle := programs[coordinates] && cataloger == "dotnet-deps-binary-cataloger"
+			if !noBundle && !u.besideDatabase() {
 				out = append(out, u)
 			}
 		}
@@ -48,6 +54,19 @@ func unreadOf(unknowns map[file.Coordinates][]string) []unread {
 	slices.SortFunc(out, func(a, b unread) int {
 		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.cataloger, b.cataloger), strings.Compare(a.reason, b.reason))
 	})
+	return out
+}
+
+// goPrograms returns the files whose Go modules were found.
+func goPrograms(packages *pkg.Collection) map[file.Coordinates]bool {
+	out := map[file.Coordinates]bool{}
+	for p := range packages.Enumerate(pkg.GoModulePkg) {
+		if p.FoundBy == "go-module-binary-cataloger" {
+			for _, location := range p.Locations.ToSlice() {
+				out[location.Coordinates] = true
+			}
+		}
+	}
 	return out
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
@@ -70,8 +71,8 @@ func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error
 		return catalog.SBOM{}, err
 	}
 	r.result.Ecosystems = bom.Ecosystems()
-	for _, unread := range bom.Unread() {
-		r.note("the SBOM may lack packages: %s", unread)
+	if unread := bom.Unread(); len(unread) > 0 {
+		r.note("the SBOM may lack packages of what could not be read: %s", strings.Join(unread, "; "))
 	}
 	total := 0
 	for _, e := range r.result.Ecosystems {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -195,7 +196,7 @@ func (a *app) checkPolicies(policies []policy.Policy) error {
 	return nil
 }
 
-// formats reads the input sbom.
+// formats reads the input sbom, each format once.
 func formats(v values) ([]catalog.Format, error) {
 	var out []catalog.Format
 	none := false
@@ -204,7 +205,9 @@ func formats(v values) ([]catalog.Format, error) {
 		case "none":
 			none = true
 		case string(catalog.CycloneDX), string(catalog.SPDX):
-			out = append(out, catalog.Format(word))
+			if !slices.Contains(out, catalog.Format(word)) {
+				out = append(out, catalog.Format(word))
+			}
 		default:
 			return nil, fault.WithHint(fault.Usagef("sbom is %q: use cyclonedx, spdx or none", word), "repeat --sbom for more than one")
 		}

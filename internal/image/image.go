@@ -161,23 +161,24 @@ func refuseIndex(pinned name.Digest, descriptor *remote.Descriptor) error {
 	if err != nil {
 		return fmt.Errorf("opening %s: its index cannot be read: %w", pinned, malformed(err))
 	}
-	var platforms []string
-	var example string
+	var platforms, choices []string
 	for _, m := range manifest.Manifests {
-		if m.Platform == nil || m.Platform.OS == "unknown" || !m.MediaType.IsImage() {
-			continue
+		if !m.MediaType.IsImage() || m.Platform != nil && m.Platform.OS == "unknown" {
+			continue // not an image, or BuildKit's attestation of one
 		}
-		platforms = append(platforms, plain.Line(m.Platform.String(), 40))
-		if example == "" {
-			example = pinned.Context().Digest(m.Digest.String()).String()
+		platform := "no platform"
+		if m.Platform != nil {
+			platform = plain.Line(m.Platform.String(), 40)
 		}
+		platforms = append(platforms, platform)
+		choices = append(choices, platform+" "+m.Digest.String())
 	}
-	if example == "" {
-		return fmt.Errorf("opening %s: it is an index of 0 images, and one image is needed", pinned)
+	if len(choices) == 0 {
+		return fmt.Errorf("opening %s: it is an index of no images, and one image is needed", pinned)
 	}
-	err = fmt.Errorf("opening %s: it is an index of %d images (%s), and one image is needed",
-		pinned, len(platforms), someOf(platforms))
-	return fault.WithHint(err, "name one platform's image by its digest, for %s: %s", platforms[0], example)
+	err = fmt.Errorf("opening %s: it is an index of %s (%s), and one image is needed",
+		pinned, plain.Count(len(platforms), "image"), someOf(platforms, 10))
+	return fault.WithHint(err, "name one of them as %s@DIGEST: %s", pinned.Context(), someOf(choices, 4))
 }
 
 // malformed puts an error of reading JSON into words that are not those of Go.
@@ -192,9 +193,8 @@ func malformed(err error) error {
 	return err
 }
 
-// someOf lists the first ten words and counts the rest.
-func someOf(words []string) string {
-	const most = 10
+// someOf lists the first words, at most as many as given, and counts the rest.
+func someOf(words []string, most int) string {
 	if len(words) <= most {
 		return strings.Join(words, ", ")
 	}

@@ -113,8 +113,9 @@ func TestAnIndexIsRefusedWithItsPlatforms(t *testing.T) {
 
 	_, err := anonymous().Open(t.Context(), host+"/app:1")
 	refused(t, err, "opening "+host+"/app@"+digestOf(t, index), "it is an index of 2 images (linux/amd64, linux/arm64/v8)")
-	if want := "for linux/amd64: " + host + "/app@" + digestOf(t, amd); !strings.Contains(fault.HintOf(err), want) {
-		t.Errorf("hint %q does not say %q", fault.HintOf(err), want)
+	want := "name one of them as " + host + "/app@DIGEST: linux/amd64 " + digestOf(t, amd) + ", linux/arm64/v8 " + digestOf(t, arm)
+	if fault.HintOf(err) != want {
+		t.Errorf("hint %q, want %q", fault.HintOf(err), want)
 	}
 	if _, err := anonymous().Open(t.Context(), host+"/app@"+digestOf(t, amd)); err != nil {
 		t.Errorf("the image that the hint names: %v", err)
@@ -128,7 +129,19 @@ func TestAnIndexWithoutImages(t *testing.T) {
 	host := serve(t)
 	push(t, host+"/app:1", empty.Index)
 	_, err := anonymous().Open(t.Context(), host+"/app:1")
-	refused(t, err, "it is an index of 0 images")
+	refused(t, err, "it is an index of no images")
+}
+
+// As tools make them that do not look into the images.
+func TestAnIndexWithoutPlatforms(t *testing.T) {
+	host := serve(t)
+	only := imageOf(t, honest(t, archive(t, "only")))
+	push(t, host+"/app:1", mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: only}))
+	_, err := anonymous().Open(t.Context(), host+"/app:1")
+	refused(t, err, "it is an index of 1 image (no platform)")
+	if !strings.HasSuffix(fault.HintOf(err), "no platform "+digestOf(t, only)) {
+		t.Errorf("hint %q", fault.HintOf(err))
+	}
 }
 
 func TestAHostileIndexMakesNoHostileError(t *testing.T) {
@@ -142,7 +155,7 @@ func TestAHostileIndexMakesNoHostileError(t *testing.T) {
 	push(t, host+"/app:1", mutate.AppendManifests(empty.Index, children...))
 	_, err := anonymous().Open(t.Context(), host+"/app:1")
 	refused(t, err, "it is an index of 5000 images", "and 4990 more")
-	if len(err.Error()) > 2000 || len(fault.HintOf(err)) > 500 || strings.ContainsAny(fault.HintOf(err), "\n\x1b") {
+	if len(err.Error()) > 2000 || len(fault.HintOf(err)) > 800 || strings.ContainsAny(fault.HintOf(err), "\n\x1b") {
 		t.Errorf("error of %d bytes, hint %.500q", len(err.Error()), fault.HintOf(err))
 	}
 }

@@ -46,6 +46,7 @@ func TestFileRefusesWhatIsNoPredicate(t *testing.T) {
 	tests := []struct{ name, word, path, says string }{
 		{"no such file", "custom", filepath.Join(dir, "none.json"), "no such file"},
 		{"a folder", "custom", dir, "is a directory"},
+		{"nothing", "custom", write("empty.json", ""), "the file is empty"},
 		{"no JSON", "vuln", write("text.json", "hello"), "not JSON"},
 		{"an array", "vuln", write("array.json", "[]"), "not a JSON object"},
 		{"null", "vuln", write("null.json", "null"), "not a JSON object"},

@@ -32,6 +32,9 @@ func File(argument string, now time.Time) (attest.Predicate, error) {
 	if err != nil {
 		return attest.Predicate{}, err
 	}
+	if len(content) == 0 {
+		return attest.Predicate{}, fmt.Errorf("reading the predicate %s: the file is empty", path)
+	}
 	p, err := attest.NewPredicate(uri, content, now)
 	if err == nil {
 		err = checkSigned(p, len(content))

@@ -105,9 +105,12 @@ func readKey(reference string, env Environment) ([]byte, error) {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		err = path.Err // the path is the reference
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fault.WithHint(fmt.Errorf("loading the key %s: %w", reference, err),
 			"hallmark keygen makes a key pair: cosign.key, cosign.pub")
+	case err != nil:
+		return nil, fault.WithHint(fmt.Errorf("loading the key %s: %w", reference, err), "this job must be able to read the file")
 	}
 	return content, nil
 }

@@ -68,12 +68,21 @@ func (r *Registry) Resolve(ctx context.Context, reference string) (attest.Subjec
 
 // Open pins a reference and returns the image of one platform that it names.
 // An index is refused with the platforms that it offers, and so is a manifest
-// that is not a container image's.
+// that is not a container image's. The reason for which ctx ended goes before
+// whatever was made of an answer that came too late.
 func (r *Registry) Open(ctx context.Context, reference string) (Image, error) {
 	ref, err := r.parse(reference)
 	if err != nil {
 		return Image{}, err
 	}
+	img, err := r.open(ctx, reference, ref)
+	if err != nil && ctx.Err() != nil {
+		return Image{}, explain(ctx, reference, err)
+	}
+	return img, err
+}
+
+func (r *Registry) open(ctx context.Context, reference string, ref name.Reference) (Image, error) {
 	descriptor, err := remote.Get(ref, r.options(ctx)...)
 	if err != nil {
 		return Image{}, explain(ctx, reference, err)

@@ -31,6 +31,7 @@ const maxQuoted = 100
 type Envelope struct {
 	raw     []byte
 	decoded dsse
+	proof   Proof
 }
 
 type dsse struct {
@@ -102,7 +103,7 @@ func (e Envelope) Payload() []byte { return e.decoded.Payload }
 func (e Envelope) Signatures() int { return len(e.decoded.Signatures) }
 
 // Digest returns the SHA-256 of the raw envelope as sha256:<hex>, which is also
-// the digest of the layer that holds it.
+// the digest of the layer that holds it under a tag.
 func (e Envelope) Digest() string {
 	sum := sha256.Sum256(e.raw)
 	return "sha256:" + hex.EncodeToString(sum[:])

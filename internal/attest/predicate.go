@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -153,4 +154,17 @@ func checkObject(content []byte) error {
 		return errors.New("not a JSON object: null")
 	}
 	return nil
+}
+
+// SaysTheSame reports whether the predicate of a statement of p's type is what p
+// is. Of the custom type only the data counts: cosign's form puts the time of the
+// call beside it.
+func (p Predicate) SaysTheSame(predicate json.RawMessage) bool {
+	if p.Type == TypeCustom {
+		var a, b struct{ Data *string }
+		return json.Unmarshal(p.Body, &a) == nil && json.Unmarshal(predicate, &b) == nil &&
+			a.Data != nil && b.Data != nil && *a.Data == *b.Data
+	}
+	var a, b bytes.Buffer
+	return json.Compact(&a, p.Body) == nil && json.Compact(&b, predicate) == nil && bytes.Equal(a.Bytes(), b.Bytes())
 }

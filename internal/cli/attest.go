@@ -29,11 +29,16 @@ func (a *app) attestJob(ctx context.Context, v values, args []string) error {
 	if len(brought) == 0 {
 		return fault.WithHint(fault.Usagef("nothing to attest"), "give --predicate TYPE=FILE")
 	}
-	rooms, err := a.rooms(v, p, true)
+	history, err := v.boolean("keep-history")
 	if err != nil {
 		return err
 	}
-	attached, err := pipeline.Attest(ctx, p.reference, brought, rooms)
+	rooms, err := a.rooms(ctx, v, p, true)
+	if err != nil {
+		return err
+	}
+	job := pipeline.Job{Reference: p.reference, Brought: brought, Push: true, History: history}
+	attached, err := pipeline.Attest(ctx, job, rooms)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (a *app) inspectJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	trust, err := a.optionalTrust(v)
+	trust, err := a.optionalTrust(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (a *app) inspectJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	entries, err := p.store.List(ctx, subject)
+	entries, err := p.attached().List(ctx, subject)
 	if err != nil {
 		return err
 	}
@@ -61,11 +61,12 @@ func (a *app) inspectJob(ctx context.Context, v values, args []string) error {
 
 // optionalTrust is the readers' trust; without a key, nobody is trusted and
 // everything is shown as unverified.
-func (a *app) optionalTrust(v values) (verify.Trust, error) {
-	if v.text("key") == "" && len(v.list("verify-key")) == 0 {
-		return verify.Trust{}, nil
+func (a *app) optionalTrust(ctx context.Context, v values) (verify.Trust, error) {
+	keys, err := a.publicKeys(ctx, v)
+	if err != nil {
+		return verify.Trust{}, err
 	}
-	return a.readerTrust(v)
+	return a.accepted(v, keys)
 }
 
 func (a *app) printListing(format string, subject attest.Subject, rows []report.Row) error {
@@ -88,12 +89,12 @@ func (a *app) printListing(format string, subject attest.Subject, rows []report.
 
 // row says of an entry what can be said without believing it.
 func row(e store.Entry, subject attest.Subject, trust verify.Trust) report.Row {
-	r := report.Row{Type: e.ClaimedType, Size: e.Size, Digest: e.Digest}
+	r := report.Row{Format: string(e.Format), Type: e.ClaimedType, Size: e.Size, Digest: e.Digest}
 	if e.Err != nil {
 		r.Reason = "unreadable: " + e.Err.Error()
 		return r
 	}
-	envelope, err := attest.ParseEnvelope(e.Raw)
+	envelope, err := e.Envelope()
 	if err != nil {
 		r.Reason = "not an attestation: " + err.Error()
 		return r
@@ -104,7 +105,7 @@ func row(e store.Entry, subject attest.Subject, trust verify.Trust) report.Row {
 	v, err := verify.Verify(envelope, subject, trust)
 	switch {
 	case err == nil:
-		r.Verified, r.Signer = true, v.Signer()
+		r.Verified, r.Signer, r.Time = true, v.Signer(), v.Time()
 	case len(trust.Signers()) == 0:
 		r.Reason = "no key given"
 	default:
@@ -117,7 +118,7 @@ func row(e store.Entry, subject attest.Subject, trust verify.Trust) report.Row {
 func (a *app) extract(dir string, entries []store.Entry, rows []report.Row) error {
 	count := 0
 	for i, e := range entries {
-		envelope, err := attest.ParseEnvelope(e.Raw)
+		envelope, err := e.Envelope()
 		if err != nil {
 			continue // the listing says so
 		}

@@ -55,7 +55,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	rooms, err := a.rooms(v, p, job.Push)
+	rooms, err := a.rooms(ctx, v, p, job.Push)
 	if err != nil {
 		return err
 	}
@@ -125,6 +125,10 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
+	history, err := v.boolean("keep-history")
+	if err != nil {
+		return pipeline.Job{}, err
+	}
 	rules, err := a.rules(v)
 	if err != nil {
 		return pipeline.Job{}, err
@@ -136,7 +140,7 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	job := pipeline.Job{Reference: p.reference, Formats: wanted, Brought: brought, Push: push, Rules: rules}
+	job := pipeline.Job{Reference: p.reference, Formats: wanted, Brought: brought, Push: push, History: history, Rules: rules}
 	return job, checkTypes(job, scanned)
 }
 
@@ -175,12 +179,8 @@ func (a *app) brought(v values) ([]attest.Predicate, error) {
 	return out, nil
 }
 
-func (a *app) rooms(v values, p place, push bool) (pipeline.Rooms, error) {
-	signer, err := a.signer(v, push)
-	if err != nil {
-		return pipeline.Rooms{}, err
-	}
-	trust, err := a.trust(v, signer.Public())
+func (a *app) rooms(ctx context.Context, v values, p place, push bool) (pipeline.Rooms, error) {
+	stores, err := p.stores(v)
 	if err != nil {
 		return pipeline.Rooms{}, err
 	}
@@ -188,11 +188,21 @@ func (a *app) rooms(v values, p place, push bool) (pipeline.Rooms, error) {
 	if err != nil {
 		return pipeline.Rooms{}, err
 	}
+	signing, err := a.signing(ctx, v, push)
+	if err != nil {
+		return pipeline.Rooms{}, err
+	}
+	trust, err := a.writerTrust(ctx, v, signing.own)
+	if err != nil {
+		return pipeline.Rooms{}, err
+	}
 	return pipeline.Rooms{
 		Images:   p.registry,
 		Catalog:  catalog.Image,
-		Signer:   signer,
-		Store:    p.store,
+		Signer:   signing.signer,
+		Own:      signing.own,
+		Stores:   stores,
+		Attached: p.attached(),
 		Trust:    trust,
 		Progress: progress,
 		Now:      time.Now,

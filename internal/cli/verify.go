@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,10 +32,15 @@ func (a *app) verifyJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
+	maxAge, err := v.duration("max-age")
+	if err != nil {
+		return err
+	}
 	x, err := a.examine(ctx, v, args)
 	if err != nil {
 		return err
 	}
+	x.Examination = x.NotOlderThan(maxAge, time.Now())
 	verified := ofType(x.Verified, wanted)
 	if err := a.printVerified(format, verified, x.Rejected); err != nil {
 		return err
@@ -82,7 +88,7 @@ func noneVerified(x examined, wanted string) error {
 	attached := len(x.Verified) + len(x.Rejected)
 	switch {
 	case attached == 0:
-		return fault.WithHint(fault.Undecidedf("verifying %s: nothing is attached under %s", x.subject, x.location),
+		return fault.WithHint(fault.Undecidedf("verifying %s: nothing is attached, neither under %s nor as a referrer", x.subject, x.location),
 			"hallmark run and hallmark attest attach; COSIGN_REPOSITORY must be the same as then")
 	case len(x.Verified) == 0:
 		return fault.WithHint(fault.Undecidedf("verifying %s: %s attached, none signed by an accepted signer (%s)",
@@ -119,7 +125,7 @@ func (a *app) examine(ctx context.Context, v values, args []string) (examined, e
 	if err != nil {
 		return examined{}, err
 	}
-	trust, err := a.readerTrust(v)
+	trust, err := a.readerTrust(ctx, v)
 	if err != nil {
 		return examined{}, err
 	}
@@ -127,10 +133,10 @@ func (a *app) examine(ctx context.Context, v values, args []string) (examined, e
 	if err != nil {
 		return examined{}, err
 	}
-	location, err := p.store.Location(subject)
+	location, err := p.att.Location(subject)
 	if err != nil {
 		return examined{}, err
 	}
-	found, err := pipeline.Examine(ctx, p.store, subject, trust)
+	found, err := pipeline.Examine(ctx, p.attached(), subject, trust)
 	return examined{Examination: found, subject: subject, location: location.String(), trust: trust}, err
 }

@@ -34,11 +34,19 @@ type Access struct {
 // RemoteOptions returns the options that reach registries as a describes.
 func (a Access) RemoteOptions() []remote.Option {
 	return []remote.Option{
-		remote.WithTransport(plainHTTPGuard{next: a.transport(), allowed: a.Insecure}),
+		remote.WithTransport(a.guarded()),
 		remote.WithUserAgent(a.UserAgent),
 		remote.WithJobs(4),
-		remote.WithAuthFromKeychain(authn.NewMultiKeychain(a.Login, authn.DefaultKeychain, a.HostLogin)),
+		remote.WithAuthFromKeychain(a.keychain()),
 	}
+}
+
+func (a Access) keychain() authn.Keychain {
+	return authn.NewMultiKeychain(a.Login, authn.DefaultKeychain, a.HostLogin)
+}
+
+func (a Access) guarded() http.RoundTripper {
+	return plainHTTPGuard{next: a.transport(), allowed: a.Insecure}
 }
 
 // Login is a user's name and password at one registry.

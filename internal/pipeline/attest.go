@@ -3,29 +3,18 @@ package pipeline
 import (
 	"context"
 
-	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
-// Attest signs predicates about an image or an index, attaches them and returns
-// them as they were read back and verified. Rooms.Catalog and Rooms.Scanner are
+// Attest signs what a job brings about an image or an index, attaches it and
+// returns it as it was read back and verified. Rooms.Catalog and Rooms.Database are
 // not used.
-func Attest(ctx context.Context, reference string, predicates []attest.Predicate, rooms Rooms) ([]verify.Verified, error) {
-	r, err := newRun(Job{Reference: reference, Push: true}, rooms)
-	if err != nil {
-		return nil, err
-	}
+func Attest(ctx context.Context, job Job, rooms Rooms) ([]verify.Verified, error) {
+	r := newRun(job, rooms)
 	if err := r.resolve(ctx); err != nil {
 		return nil, err
 	}
-	signed, err := r.sign(ctx, predicates)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.attach(ctx, signed); err != nil {
-		return nil, err
-	}
-	if err := r.readBack(ctx, signed); err != nil {
+	if err := r.leave(ctx, job.Brought); err != nil {
 		return nil, err
 	}
 	return r.result.Attached, nil

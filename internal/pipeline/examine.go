@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/store"
@@ -17,15 +19,19 @@ type Lister interface {
 // Examination is what is attached to an image, divided into what is to be
 // believed and what is not.
 type Examination struct {
-	Verified []verify.Verified
+	Verified []verify.Verified // each once, in whatever formats it is attached
 	Rejected []Rejection
+
+	everything []verify.Verified // with its copies in other formats
 }
 
 // Rejection is an attached thing that is not believed.
 type Rejection struct {
-	Digest      string // of the layer
+	Digest      string // of the layer, or of the referrer
 	ClaimedType string // what its annotation says it is
 	Reason      error
+
+	envelope string // its digest; empty where there is none
 }
 
 // Examine reads what is attached to a subject and verifies each piece. Only
@@ -43,23 +49,66 @@ func Examine(ctx context.Context, from Lister, s attest.Subject, trust verify.Tr
 		if e.Unread {
 			return Examination{}, e.Err // evidence that is there but was not read decides nothing
 		}
-		v, err := verifyEntry(e, s, trust)
+		rejection := Rejection{Digest: e.Digest, ClaimedType: e.ClaimedType}
+		envelope, err := e.Envelope()
 		if err != nil {
-			out.Rejected = append(out.Rejected, Rejection{Digest: e.Digest, ClaimedType: e.ClaimedType, Reason: err})
+			rejection.Reason = err
+			out.Rejected = append(out.Rejected, rejection)
 			continue
 		}
-		out.Verified = append(out.Verified, v)
+		v, err := verify.Verify(envelope, s, trust)
+		if err != nil {
+			rejection.Reason, rejection.envelope = err, envelope.Digest()
+			out.Rejected = append(out.Rejected, rejection)
+			continue
+		}
+		out.everything = append(out.everything, v)
 	}
+	out.Verified = distinct(out.everything)
 	return out, nil
 }
 
-func verifyEntry(e store.Entry, s attest.Subject, trust verify.Trust) (verify.Verified, error) {
-	if e.Err != nil {
-		return verify.Verified{}, e.Err
+// distinct returns each claim once: the same signer said the same of the same
+// type, in another format.
+func distinct(all []verify.Verified) []verify.Verified {
+	var out []verify.Verified
+	for _, v := range all {
+		if !slices.ContainsFunc(out, func(other verify.Verified) bool { return sameClaim(v, other) }) {
+			out = append(out, v)
+		}
 	}
-	envelope, err := attest.ParseEnvelope(e.Raw)
-	if err != nil {
-		return verify.Verified{}, err
+	return out
+}
+
+func sameClaim(a, b verify.Verified) bool {
+	return a.Signer() == b.Signer() && a.PredicateType() == b.PredicateType() &&
+		string(a.Statement().Predicate) == string(b.Statement().Predicate)
+}
+
+// skew is how far clocks may be apart.
+const skew = 5 * time.Minute
+
+// NotOlderThan returns the examination without what is older than max at now, or
+// of which nobody says when it was made: those are rejected. Zero is any age.
+func (e Examination) NotOlderThan(limit time.Duration, now time.Time) Examination {
+	if limit == 0 {
+		return e
 	}
-	return verify.Verify(envelope, s, trust)
+	fresh := Examination{Rejected: slices.Clone(e.Rejected), everything: e.everything}
+	for _, v := range e.Verified {
+		var reason error
+		switch made := v.Time(); {
+		case made.IsZero():
+			reason = fmt.Errorf("nothing says when it was made, and max-age is %s", limit)
+		case made.Sub(now) > skew:
+			reason = fmt.Errorf("it says that it was made at %s, which is yet to come", made.UTC().Format(time.RFC3339))
+		case now.Sub(made) > limit:
+			reason = fmt.Errorf("it was made %s ago, and max-age is %s", now.Sub(made).Round(time.Second), limit)
+		default:
+			fresh.Verified = append(fresh.Verified, v)
+			continue
+		}
+		fresh.Rejected = append(fresh.Rejected, Rejection{Digest: v.Envelope().Digest(), ClaimedType: v.PredicateType(), Reason: reason})
+	}
+	return fresh
 }

@@ -56,12 +56,15 @@ func newPlace(t *testing.T) *place {
 	p.push(t, sample(t, vulnerable))
 
 	access := image.Access{UserAgent: "hallmark/test"}
+	att := store.NewAtt(access.RemoteOptions(), nil)
 	p.rooms = pipeline.Rooms{
 		Images:   image.NewRegistry(access, image.DefaultLimits()),
 		Catalog:  cataloged,
 		Database: opened(scanner{}),
 		Signer:   p.key,
-		Store:    store.NewAtt(access.RemoteOptions(), nil),
+		Own:      trustIn(t, p.key),
+		Stores:   []pipeline.Store{att},
+		Attached: att,
 		Trust:    trustIn(t, p.key),
 		Progress: p.stages,
 		Now:      noon,
@@ -86,7 +89,7 @@ func (p *place) attached(t *testing.T) []store.Entry {
 	t.Helper()
 	s, err := p.rooms.Images.Resolve(t.Context(), p.reference)
 	must(t, err)
-	entries, err := p.rooms.Store.List(t.Context(), s)
+	entries, err := p.rooms.Attached.List(t.Context(), s)
 	must(t, err)
 	return entries
 }
@@ -95,13 +98,19 @@ func (p *place) attached(t *testing.T) []store.Entry {
 func (p *place) attach(t *testing.T, key sign.Key, says string) verify.Verified {
 	t.Helper()
 	rooms := p.rooms
-	rooms.Signer, rooms.Trust = key, trustIn(t, key)
-	attached, err := pipeline.Attest(t.Context(), p.reference, []attest.Predicate{reviewThat(t, says)}, rooms)
+	rooms.Signer, rooms.Own, rooms.Trust = key, trustIn(t, key), trustIn(t, key)
+	attached, err := pipeline.Attest(t.Context(), pipeline.Job{Reference: p.reference, Brought: []attest.Predicate{reviewThat(t, says)}, Push: true}, rooms)
 	must(t, err)
 	if len(attached) != 1 {
 		t.Fatalf("%d attached, want 1", len(attached))
 	}
 	return attached[0]
+}
+
+// reviewed is the job to attach a review to what a reference names.
+func (p *place) reviewed(t *testing.T, reference string) pipeline.Job {
+	t.Helper()
+	return pipeline.Job{Reference: reference, Brought: []attest.Predicate{reviewThat(t, "approved")}, Push: true}
 }
 
 // tags returns the tags of the image's repository.

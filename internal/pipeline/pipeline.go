@@ -8,7 +8,6 @@ package pipeline
 
 import (
 	"context"
-	"crypto"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -39,16 +38,18 @@ type Scanner interface {
 	Scan(ctx context.Context, bom catalog.SBOM) (finding.Scan, error)
 }
 
-// Signer signs statements with the private half of Public.
+// Signer signs statements.
 type Signer interface {
 	Sign(ctx context.Context, st attest.Statement) (attest.Envelope, error)
-	Public() crypto.PublicKey
 }
 
-// Store attaches envelopes to an image and lists what is attached.
+// Store attaches envelopes to an image and lists what is attached in its format.
 type Store interface {
 	Lister
-	Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) error
+	Format() store.Format
+	// StatementType is the version of in-toto statements that its readers expect.
+	StatementType() string
+	Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (store.Receipt, error)
 }
 
 // Progress is told of each stage as it begins and ends.
@@ -63,6 +64,7 @@ type Job struct {
 	Formats   []catalog.Format   // of the SBOMs to attest
 	Brought   []attest.Predicate // what the user brings
 	Push      bool               // false: everything but writing to the registry
+	History   bool               // keep this signer's earlier attestations
 	Rules     policy.Rules
 	TempDir   string // layers are unpacked below it
 }
@@ -74,7 +76,9 @@ type Rooms struct {
 	Catalog  Cataloger
 	Database func(ctx context.Context) (Scanner, error)
 	Signer   Signer
-	Store    Store
+	Own      verify.Trust // in the signer alone
+	Stores   []Store      // each is given the complete set
+	Attached Lister       // everything that is attached, in every format
 	Trust    verify.Trust
 	Progress Progress
 	Now      func() time.Time
@@ -95,19 +99,17 @@ type Result struct {
 	ScanBody   []byte            // the scan as attested
 	Attached   []verify.Verified // this run's own, as read back
 	Examination
-	Pushed  bool
-	Verdict policy.Verdict
-	Notes   []string // what a person should know besides
+	Pushed    bool
+	Unchanged int // attestations that were there already, just so
+	Verdict   policy.Verdict
+	Notes     []string // what a person should know besides
 }
 
 // Run does the whole job: resolve, catalog, scan, make predicates, sign,
 // attach, read back, verify, gate. The error says why there is no verdict; a
 // verdict that denies is not an error.
 func Run(ctx context.Context, job Job, rooms Rooms) (Result, error) {
-	r, err := newRun(job, rooms)
-	if err != nil {
-		return Result{}, err
-	}
+	r := newRun(job, rooms)
 	img, err := r.open(ctx)
 	if err != nil {
 		return r.result, err
@@ -124,14 +126,7 @@ func Run(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 	if err != nil {
 		return r.result, err
 	}
-	signed, err := r.sign(ctx, predicates)
-	if err != nil {
-		return r.result, err
-	}
-	if err := r.attach(ctx, signed); err != nil {
-		return r.result, err
-	}
-	if err := r.readBack(ctx, signed); err != nil {
+	if err := r.leave(ctx, predicates); err != nil {
 		return r.result, err
 	}
 	r.gate(ctx)

@@ -39,7 +39,7 @@ func TestAStageThatFailsEndsTheRun(t *testing.T) {
 		{"sign", func(_ *place, job *pipeline.Job) {
 			job.Brought = []attest.Predicate{{Type: review, Body: []byte("{")}}
 		}},
-		{"attach", func(p *place, _ *pipeline.Job) { p.rooms.Store = failingStore{p.rooms.Store, failure} }},
+		{"attach", func(p *place, _ *pipeline.Job) { p.rooms.Stores = []pipeline.Store{failingStore{p.rooms.Stores[0], failure}} }},
 	}
 	for _, test := range tests {
 		t.Run(test.stage, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestWhatIsNotReadBackIsNotAttached(t *testing.T) {
 		says  string
 	}{
 		{"a registry that forgets", func(p *place) {
-			p.rooms.Store = forgetful{p.rooms.Store}
+			p.rooms.Stores = []pipeline.Store{forgetful{p.rooms.Stores[0]}}
 		}, "the attestation of type cyclonedx is not there"},
 		{"a signer who is not trusted", func(p *place) {
 			p.rooms.Trust = trustIn(t, stranger)
@@ -92,7 +92,7 @@ func TestWhatIsNotReadBackIsNotAttached(t *testing.T) {
 			p.rooms.Trust = verify.Trust{}
 		}, "no signer is trusted"},
 		{"an attestation that cannot be read", func(p *place) {
-			p.rooms.Store = unreadable{p.rooms.Store}
+			p.rooms.Attached = unreadable{p.rooms.Attached}
 		}, "the registry broke the connection"},
 	}
 	for _, test := range tests {
@@ -313,11 +313,11 @@ func TestARunWithNothingToAttest(t *testing.T) {
 
 func TestAttestRefusesWhatIsNotThere(t *testing.T) {
 	p := newPlace(t)
-	_, err := pipeline.Attest(t.Context(), p.reference+"-none", []attest.Predicate{reviewThat(t, "approved")}, p.rooms)
+	_, err := pipeline.Attest(t.Context(), p.reviewed(t, p.reference+"-none"), p.rooms)
 	refused(t, err, "resolving "+p.reference+"-none", "no such image")
 
-	p.rooms.Store = forgetful{p.rooms.Store}
-	_, err = pipeline.Attest(t.Context(), p.reference, []attest.Predicate{reviewThat(t, "approved")}, p.rooms)
+	p.rooms.Stores = []pipeline.Store{forgetful{p.rooms.Stores[0]}}
+	_, err = pipeline.Attest(t.Context(), p.reviewed(t, p.reference), p.rooms)
 	refused(t, err, "the attestation of type "+review+" is not there")
 }
 
@@ -331,7 +331,7 @@ func TestExamineDividesWhatIsAttached(t *testing.T) {
 		{Digest: "sha256:garbage", ClaimedType: "a", Raw: []byte("garbage")},
 		{Digest: "sha256:large", ClaimedType: "b", Err: errors.New("it has too many bytes")},
 	}
-	got, err := pipeline.Examine(t.Context(), withMore{p.rooms.Store, more}, s, trustIn(t, p.key))
+	got, err := pipeline.Examine(t.Context(), withMore{p.rooms.Attached, more}, s, trustIn(t, p.key))
 	must(t, err)
 	if len(got.Verified) != 1 || got.Verified[0].Envelope().Digest() != believed.Envelope().Digest() {
 		t.Errorf("verified %+v", got.Verified)
@@ -371,20 +371,20 @@ type failingStore struct {
 	err error
 }
 
-func (s failingStore) Attach(context.Context, attest.Subject, []store.Signed, func(attest.Envelope) bool) error {
-	return s.err
+func (s failingStore) Attach(context.Context, attest.Subject, []store.Signed, func(attest.Envelope) bool) (store.Receipt, error) {
+	return store.Receipt{}, s.err
 }
 
 type forgetful struct{ pipeline.Store }
 
-func (forgetful) Attach(context.Context, attest.Subject, []store.Signed, func(attest.Envelope) bool) error {
-	return nil
+func (forgetful) Attach(context.Context, attest.Subject, []store.Signed, func(attest.Envelope) bool) (store.Receipt, error) {
+	return store.Receipt{}, nil
 }
 
-type unreadable struct{ pipeline.Store }
+type unreadable struct{ pipeline.Lister }
 
 func (s unreadable) List(ctx context.Context, subject attest.Subject) ([]store.Entry, error) {
-	entries, err := s.Store.List(ctx, subject)
+	entries, err := s.Lister.List(ctx, subject)
 	for i := range entries {
 		entries[i].Raw, entries[i].Unread = nil, true
 		entries[i].Err = errors.New("reading the layer: the registry broke the connection")

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -12,25 +11,16 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
-	"github.com/hallmark-ci/hallmark/internal/store"
-	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
 // run is one run under way: what it was asked for and what came of it so far.
 type run struct {
 	Rooms
 	job    Job
-	own    verify.Trust // in this run's signer alone
 	result Result
 }
 
-func newRun(job Job, rooms Rooms) (*run, error) {
-	own, err := verify.TrustKeys(rooms.Signer.Public())
-	if err != nil {
-		return nil, err
-	}
-	return &run{Rooms: rooms, job: job, own: own}, nil
-}
+func newRun(job Job, rooms Rooms) *run { return &run{Rooms: rooms, job: job} }
 
 func (r *run) open(ctx context.Context) (image.Image, error) {
 	end := r.Progress.Stage("resolve")
@@ -125,86 +115,6 @@ func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) (atte
 	r.result.Scan, r.result.ScanBody = &scan, p.Body
 	end(plain.Count(len(scan.Findings), "finding"), nil)
 	return p, nil
-}
-
-func (r *run) sign(ctx context.Context, predicates []attest.Predicate) ([]store.Signed, error) {
-	end := r.Progress.Stage("sign")
-	signed := make([]store.Signed, 0, len(predicates))
-	for _, p := range predicates {
-		envelope, err := r.Signer.Sign(ctx, attest.NewStatement(r.result.Subject, p))
-		if err != nil {
-			end("", err)
-			return nil, err
-		}
-		signed = append(signed, store.Signed{PredicateType: p.Type, Envelope: envelope})
-	}
-	end(plain.Count(len(signed), "statement"), nil)
-	return signed, nil
-}
-
-func (r *run) attach(ctx context.Context, signed []store.Signed) error {
-	if !r.job.Push {
-		r.note("nothing was pushed: the attestations were signed and verified here only")
-		return nil
-	}
-	end := r.Progress.Stage("attach")
-	if err := r.Store.Attach(ctx, r.result.Subject, signed, r.mine); err != nil {
-		end("", err)
-		return err
-	}
-	r.result.Pushed = true
-	end(plain.Count(len(signed), "attestation"), nil)
-	return nil
-}
-
-// mine reports whether this run's signer, and nobody else, signed an envelope
-// about this image. What others have signed too is not ours to replace.
-func (r *run) mine(e attest.Envelope) bool {
-	if e.Signatures() != 1 {
-		return false
-	}
-	_, err := verify.Verify(e, r.result.Subject, r.own)
-	return err == nil
-}
-
-// readBack examines what the registry holds now and finds this run's own
-// attestations in it.
-func (r *run) readBack(ctx context.Context, signed []store.Signed) error {
-	end := r.Progress.Stage("verify")
-	from := Lister(r.Store)
-	if !r.job.Push {
-		from = unpushed{Lister: r.Store, signed: signed, mine: r.mine}
-	}
-	examined, err := Examine(ctx, from, r.result.Subject, r.Trust)
-	if err != nil {
-		end("", err)
-		return err
-	}
-	r.result.Examination = examined
-	for _, s := range signed {
-		own, err := examined.find(s, r.result.Subject)
-		if err != nil {
-			end("", err)
-			return err
-		}
-		r.result.Attached = append(r.result.Attached, own)
-	}
-	end(plain.Count(len(examined.Verified), "attestation")+" verified", nil)
-	return nil
-}
-
-// find returns the verified form of an envelope of this run.
-func (e Examination) find(s store.Signed, subject attest.Subject) (verify.Verified, error) {
-	digest := s.Envelope.Digest()
-	if i := slices.IndexFunc(e.Verified, func(v verify.Verified) bool { return v.Envelope().Digest() == digest }); i >= 0 {
-		return e.Verified[i], nil
-	}
-	if i := slices.IndexFunc(e.Rejected, func(r Rejection) bool { return r.Digest == digest }); i >= 0 {
-		return verify.Verified{}, fmt.Errorf("verifying what was attached to %s: its own attestation of type %s: %w",
-			subject, attest.ShortType(s.PredicateType), e.Rejected[i].Reason)
-	}
-	return verify.Verified{}, fmt.Errorf("verifying what was attached to %s: the attestation of type %s is not there",
-		subject, attest.ShortType(s.PredicateType))
 }
 
 func (r *run) gate(ctx context.Context) {

@@ -12,8 +12,8 @@ import (
 // signed: an earlier attestation that a push would replace decides nothing.
 type unpushed struct {
 	Lister
-	signed []store.Signed
-	mine   func(attest.Envelope) bool
+	sets     []set
+	replaces func(attest.Envelope) bool
 }
 
 // List implements Lister.
@@ -22,14 +22,16 @@ func (u unpushed) List(ctx context.Context, s attest.Subject) ([]store.Entry, er
 	if err != nil {
 		return nil, err
 	}
-	entries = slices.DeleteFunc(entries, store.Replaces(u.signed, u.mine))
-	for _, own := range u.signed {
-		entries = append(entries, store.Entry{
-			Digest:      own.Envelope.Digest(),
-			Size:        int64(len(own.Envelope.Raw())),
-			ClaimedType: own.PredicateType,
-			Raw:         own.Envelope.Raw(),
-		})
+	for _, one := range u.sets {
+		gives := store.Replaces(one.signed, u.replaces)
+		entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return e.Format == one.store.Format() && gives(e) })
+		for _, own := range one.signed {
+			entry, err := store.EntryOf(one.store.Format(), own)
+			if err != nil {
+				return nil, err
+			}
+			entries = append(entries, entry)
+		}
 	}
 	return entries, nil
 }

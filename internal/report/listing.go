@@ -12,6 +12,7 @@ import (
 
 // Row is one line of what is attached.
 type Row struct {
+	Format   string    `json:"format"`        // att or bundle
 	Type     string    `json:"predicateType"` // as its statement or, failing that, its annotation says
 	Time     time.Time `json:"time,omitzero"` // when it was made, as its statement says
 	Size     int64     `json:"size"`          // bytes
@@ -40,9 +41,9 @@ func Listing(rows []Row, style Style) []byte {
 		if !r.Verified {
 			signer = "not verified: " + shortDigest(r.Reason)
 		}
-		cells[i] = []string{attest.ShortType(r.Type), shownTime(r.Time), humanSize(r.Size), shortDigest(r.Digest), signer}
+		cells[i] = []string{attest.ShortType(r.Type), shownTime(r.Time), humanSize(r.Size), r.Format, shortDigest(r.Digest), signer}
 	}
-	t.table([]string{"TYPE", "TIME", "SIZE", "ATTESTATION", "SIGNED BY"}, cells)
+	t.table([]string{"TYPE", "TIME", "SIZE", "AS", "ATTESTATION", "SIGNED BY"}, cells)
 	return t.out.Bytes()
 }
 

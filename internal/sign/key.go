@@ -1,14 +1,10 @@
-// Package sign turns statements into signed envelopes. A signer is whatever
-// holds a key; today that is a key file of cosign.
-//
-// Statements are signed as DSSE over the payload type of in-toto, without a
-// key id, as cosign writes and expects them.
 package sign
 
 import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -16,9 +12,12 @@ import (
 	"os"
 	"strings"
 
+	ssldsse "github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"github.com/sigstore/cosign/v2/pkg/cosign"
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	"github.com/sigstore/sigstore/pkg/signature"
-	"github.com/sigstore/sigstore/pkg/signature/dsse"
+	"github.com/sigstore/sigstore/pkg/signature/options"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
@@ -31,16 +30,22 @@ const PasswordVariable = "COSIGN_PASSWORD"
 // Environment looks up an environment variable, as os.LookupEnv does.
 type Environment func(name string) (string, bool)
 
-// Key signs with a private key that was decrypted into memory.
+// Key signs with a private key: one that was decrypted into memory, or one that a
+// key management service holds.
 type Key struct {
-	signer signature.SignerVerifier
-	public crypto.PublicKey
+	signer   signature.SignerVerifier
+	public   crypto.PublicKey
+	services Services
 }
 
-// LoadKey reads a cosign private key: a file's path, or env://NAME for one in
-// the environment. The password comes from COSIGN_PASSWORD; it may be empty,
-// but it must be set, since a job cannot be asked.
-func LoadKey(reference string, env Environment) (Key, error) {
+// LoadKey finds a private key: a cosign key in a file that is named by its path,
+// or in the environment as env://NAME, or one of a key management service. The
+// password of a file comes from COSIGN_PASSWORD; it may be empty, but it must be
+// set, since a job cannot be asked.
+func LoadKey(ctx context.Context, reference string, env Environment) (Key, error) {
+	if IsKMS(reference) {
+		return loadKMS(ctx, reference)
+	}
 	encrypted, err := readKey(reference, env)
 	if err != nil {
 		return Key{}, err
@@ -67,24 +72,42 @@ func LoadKey(reference string, env Environment) (Key, error) {
 // Public returns the public half.
 func (k Key) Public() crypto.PublicKey { return k.public }
 
+// VouchedBy returns a signer with the same key, whose signatures the logs and
+// the timestamp authorities of a deployment vouch for.
+func (k Key) VouchedBy(services Services) Key {
+	k.services = services
+	return k
+}
+
 // Sign returns the envelope of a statement.
 func (k Key) Sign(ctx context.Context, st attest.Statement) (attest.Envelope, error) {
-	if err := ctx.Err(); err != nil {
+	e, err := k.sign(ctx, st)
+	if err != nil { // of an envelope, too, that is too large for those who read it
 		return attest.Envelope{}, fmt.Errorf("signing the statement of type %s: %w", st.PredicateType, err)
+	}
+	return e, nil
+}
+
+func (k Key) sign(ctx context.Context, st attest.Statement) (attest.Envelope, error) {
+	if err := ctx.Err(); err != nil {
+		return attest.Envelope{}, err
 	}
 	payload, err := st.Encode()
 	if err != nil {
 		return attest.Envelope{}, err
 	}
-	raw, err := dsse.WrapSigner(k.signer, attest.PayloadType).SignMessage(bytes.NewReader(payload))
+	signed, err := k.signer.SignMessage(bytes.NewReader(ssldsse.PAE(attest.PayloadType, payload)), options.WithContext(ctx))
 	if err != nil {
-		return attest.Envelope{}, fmt.Errorf("signing the statement of type %s: %w", st.PredicateType, err)
+		return attest.Envelope{}, err
 	}
-	envelope, err := attest.ParseEnvelope(raw)
-	if err != nil { // it is too large for those who read it
-		return attest.Envelope{}, fmt.Errorf("signing the statement of type %s: %w", st.PredicateType, err)
+	der, err := x509.MarshalPKIXPublicKey(k.public)
+	if err != nil {
+		return attest.Envelope{}, err
 	}
-	return envelope, nil
+	material := &protobundle.VerificationMaterial{Content: &protobundle.VerificationMaterial_PublicKey{
+		PublicKey: &protocommon.PublicKeyIdentifier{Hint: attest.KeyHint(der)},
+	}}
+	return k.services.seal(ctx, payload, signed, material, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
 func readKey(reference string, env Environment) ([]byte, error) {
@@ -99,7 +122,7 @@ func readKey(reference string, env Environment) ([]byte, error) {
 	}
 	if scheme, _, ok := strings.Cut(reference, "://"); ok {
 		return nil, fault.WithHint(fault.Usagef("loading the key %s: no signer for %s://", reference, scheme),
-			"use a key file or env://NAME")
+			"use a key file, env://NAME, or one of %s", strings.Join(kmsSchemes(), ", "))
 	}
 	content, err := os.ReadFile(reference)
 	if path, ok := errors.AsType[*fs.PathError](err); ok {

@@ -63,7 +63,7 @@ func TestLoadKeyRefusesWhatIsNoKeyToSignWith(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "some.key")
 			must(t, os.WriteFile(path, []byte(test.content), 0o600))
-			_, err := sign.LoadKey(path, environment(test.password, nil))
+			_, err := sign.LoadKey(t.Context(), path, environment(test.password, nil))
 			refused(t, err, "loading the key "+path, test.says)
 			if hint := fault.HintOf(err); !strings.Contains(hint, test.hints) {
 				t.Errorf("hint %q does not say %q", hint, test.hints)
@@ -85,10 +85,10 @@ func TestLoadKeyRefusesAReferenceThatLeadsNowhere(t *testing.T) {
 		{"env://UNSET", "the variable is not set", fault.Failed},
 		{"env://EMPTY", "the variable is not set", fault.Failed},
 		{"env://", "the variable is not set", fault.Failed},
-		{"awskms:///alias/key", "no signer for awskms://", fault.Usage},
+		{"s3://bucket/key", "no signer for s3://", fault.Usage},
 	}
 	for _, test := range tests {
-		_, err := sign.LoadKey(test.reference, environment(new(""), map[string]string{"EMPTY": ""}))
+		_, err := sign.LoadKey(t.Context(), test.reference, environment(new(""), map[string]string{"EMPTY": ""}))
 		refused(t, err, "loading the key "+test.reference, test.says)
 		if fault.HintOf(err) == "" || fault.KindOf(err) != test.kind {
 			t.Errorf("%s: hint %q, kind %v", test.reference, fault.HintOf(err), fault.KindOf(err))
@@ -107,7 +107,7 @@ func TestLoadKeyFromFileAndEnvironment(t *testing.T) {
 
 		env := environment(&secret, map[string]string{"KEY": string(pair.Private)})
 		for _, reference := range []string{path, "env://KEY"} {
-			key, err := sign.LoadKey(reference, env)
+			key, err := sign.LoadKey(t.Context(), reference, env)
 			must(t, err)
 			if !want.(*ecdsa.PublicKey).Equal(key.Public()) {
 				t.Errorf("%s: another public key", reference)
@@ -131,7 +131,7 @@ func TestSignWithEveryKindOfKey(t *testing.T) {
 			imported, err := cosign.ImportKeyPair(path, func(bool) ([]byte, error) { return []byte(password), nil })
 			must(t, err)
 
-			key, err := sign.LoadKey("env://KEY", environment(new(password), map[string]string{"KEY": string(imported.PrivateBytes)}))
+			key, err := sign.LoadKey(t.Context(), "env://KEY", environment(new(password), map[string]string{"KEY": string(imported.PrivateBytes)}))
 			must(t, err)
 			checkSigns(t, key)
 		})

@@ -4,12 +4,21 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/sigstore/cosign/v2/pkg/oci"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
+)
+
+// Format is a way of keeping attestations beside an image.
+type Format string
+
+// The formats.
+const (
+	FormatAtt    Format = "att"    // layers of the tag sha256-<hex>.att
+	FormatBundle Format = "bundle" // Sigstore bundles as OCI referrers
 )
 
 // Signed is an envelope to be attached.
@@ -21,6 +30,7 @@ type Signed struct {
 // Entry is one attached thing as the registry gave it. Nothing of it is
 // verified.
 type Entry struct {
+	Format      Format
 	Digest      string // of the layer, sha256:…
 	Size        int64  // bytes
 	MediaType   string
@@ -28,53 +38,110 @@ type Entry struct {
 	Raw         []byte // nil if Err is set
 	Err         error  // why there is no Raw
 	Unread      bool   // reading failed; the same entry may be readable later
+
+	vouching map[string]string // annotations beside the signature
 }
+
+// Envelope returns the envelope in the entry with what vouches for it.
+func (e Entry) Envelope() (attest.Envelope, error) {
+	if e.Err != nil {
+		return attest.Envelope{}, e.Err
+	}
+	if e.Format == FormatBundle {
+		return attest.ParseBundle(e.Raw)
+	}
+	envelope, err := attest.ParseEnvelope(e.Raw)
+	if err != nil {
+		return attest.Envelope{}, err
+	}
+	proof, err := proofOf(e.vouching)
+	return envelope.WithProof(proof), err
+}
+
+// Replaces returns whether an entry gives way to what is signed now: it is mine,
+// and one of the signed is of its predicate type.
+func Replaces(signed []Signed, mine func(attest.Envelope) bool) func(Entry) bool {
+	return func(e Entry) bool {
+		envelope, err := e.Envelope()
+		if err != nil || !mine(envelope) {
+			return false
+		}
+		statement, err := attest.ParseStatement(envelope.Payload())
+		return err == nil && ofTypes(signed, statement.PredicateType)
+	}
+}
+
+func ofTypes(signed []Signed, predicateType string) bool {
+	return slices.ContainsFunc(signed, func(s Signed) bool { return attest.SameType(s.PredicateType, predicateType) })
+}
+
+// judge decides which entries give way to what is signed now, each once: an
+// entry does not change under its digest.
+type judge struct {
+	signed   []Signed
+	replaces func(Entry) bool
+	known    map[string]bool
+}
+
+func newJudge(signed []Signed, mine func(attest.Envelope) bool) judge {
+	return judge{signed: signed, replaces: Replaces(signed, mine), known: map[string]bool{}}
+}
+
+// worthReading reports whether an entry must be read to be judged: it claims a
+// type that is signed now, or none.
+func (j judge) worthReading(e Entry) bool {
+	_, known := j.known[e.key()]
+	return !known && e.Err == nil && (e.ClaimedType == "" || ofTypes(j.signed, e.ClaimedType))
+}
+
+// givesWay returns the verdict about an entry; one that was not worth reading
+// stays.
+func (j judge) givesWay(e Entry) bool {
+	verdict, known := j.known[e.key()]
+	if known || e.Raw == nil {
+		return verdict
+	}
+	verdict = j.replaces(e)
+	j.known[e.key()] = verdict
+	return verdict
+}
+
+// key tells entries apart: the same layer may come with another proof.
+func (e Entry) key() string { return fmt.Sprint(e.Digest, e.vouching) }
 
 // maxTotal bounds what one listing holds in memory, in bytes: 512 MiB.
 const maxTotal = 512 << 20
 
-// entries reads the layers, a few at a time and in their order up to maxTotal.
-func entries(ctx context.Context, current content) []Entry {
-	out := make([]Entry, len(current.layers))
+// source opens the bytes of the entry at an index.
+type source func(ctx context.Context, i int) (io.ReadCloser, error)
+
+// fill reads the entries that are wanted, a few at a time and in their order up
+// to maxTotal.
+func fill(ctx context.Context, entries []Entry, wanted func(Entry) bool, open source) {
 	var group errgroup.Group
 	group.SetLimit(4)
 	var total int64
-	for i, s := range current.layers {
-		out[i] = describe(current.manifest.Layers[i])
-		if out[i].Err != nil {
+	for i := range entries {
+		e := &entries[i]
+		if e.Err != nil || !wanted(*e) {
 			continue
 		}
-		if total += out[i].Size; total > maxTotal {
-			out[i].Err = fmt.Errorf("with it and those before it, the attestations have over %d bytes (512 MiB)", maxTotal)
+		if total += e.Size; total > maxTotal {
+			e.Err = fmt.Errorf("with it and those before it, the attestations have over %d bytes (512 MiB)", maxTotal)
 			continue
 		}
 		group.Go(func() error {
-			out[i].fill(ctx, s)
+			e.read(ctx, i, open)
 			return nil
 		})
 	}
 	_ = group.Wait() // errors are the entries' own
-	return out
 }
 
-// describe returns what the manifest says of a layer.
-func describe(layer v1.Descriptor) Entry {
-	e := Entry{
-		Digest: layer.Digest.String(), Size: layer.Size,
-		MediaType: string(layer.MediaType), ClaimedType: layer.Annotations[predicateAnnotation],
-	}
-	switch {
-	case e.Size < 0: // with it the registry client reads without end
-		e.Err = fmt.Errorf("it has %d bytes by its manifest", e.Size)
-	case e.Size > attest.MaxSize:
-		e.Err = fmt.Errorf("it has %d bytes, the limit is %d (128 MiB)", e.Size, attest.MaxSize)
-	}
-	return e
-}
-
-// fill reads the layer's bytes.
-func (e *Entry) fill(ctx context.Context, s oci.Signature) {
-	raw, err := readLayer(s, e.Size)
+// read reads the entry's bytes; the registry client checks their digest when
+// they end.
+func (e *Entry) read(ctx context.Context, i int, open source) {
+	raw, err := readAll(ctx, i, e.Size, open)
 	if err != nil {
 		e.Err = fmt.Errorf("reading the layer %s: %w", e.Digest, explain(ctx, err))
 		e.Unread = true
@@ -83,10 +150,8 @@ func (e *Entry) fill(ctx context.Context, s oci.Signature) {
 	e.Raw = raw
 }
 
-// readLayer reads a layer of size bytes; the registry client checks their
-// digest when they end.
-func readLayer(s oci.Signature, size int64) ([]byte, error) {
-	r, err := s.Compressed()
+func readAll(ctx context.Context, i int, size int64, open source) ([]byte, error) {
+	r, err := open(ctx, i)
 	if err != nil {
 		return nil, err
 	}
@@ -97,4 +162,45 @@ func readLayer(s oci.Signature, size int64) ([]byte, error) {
 		err = fmt.Errorf("it has other than %d bytes", size)
 	}
 	return raw, err
+}
+
+// describe returns what a manifest says of a layer.
+func describe(format Format, layer v1.Descriptor, claimedType string) Entry {
+	e := Entry{
+		Format: format, Digest: layer.Digest.String(), Size: layer.Size,
+		MediaType: string(layer.MediaType), ClaimedType: claimedType,
+	}
+	switch {
+	case e.Size < 0: // with it the registry client reads without end
+		e.Err = fmt.Errorf("it has %d bytes by its manifest", e.Size)
+	case e.Size > attest.MaxSize:
+		e.Err = fmt.Errorf("it has %d bytes, the limit is %d (128 MiB)", e.Size, attest.MaxSize)
+	}
+	return e
+}
+
+// Receipt is what a person should know of a write that succeeded.
+type Receipt struct {
+	Stale []string // digests of manifests that gave way and that the registry would not remove
+}
+
+// EntryOf returns what a listing in a format would show of an envelope that was
+// attached.
+func EntryOf(format Format, s Signed) (Entry, error) {
+	e := Entry{Format: format, Digest: s.Envelope.Digest(), MediaType: string(envelopeMediaType), ClaimedType: s.PredicateType, Raw: s.Envelope.Raw()}
+	if format == FormatBundle {
+		content, err := s.Envelope.EncodeBundle()
+		if err != nil {
+			return Entry{}, err
+		}
+		e.Raw, e.MediaType, e.Digest = content, attest.BundleMediaType, sha256Of(content).String()
+	} else {
+		annotations, err := annotate(s.Envelope.Proof())
+		if err != nil {
+			return Entry{}, err
+		}
+		e.vouching = vouching(annotations)
+	}
+	e.Size = int64(len(e.Raw))
+	return e, nil
 }

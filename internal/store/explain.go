@@ -7,9 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"syscall"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
@@ -23,6 +24,9 @@ const maxAnswer = 400
 // The reason for which the context ended goes before what the network made of
 // it.
 func explain(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -56,13 +60,33 @@ func explainStatus(status *transport.Error) error {
 	return errors.New(plain.Line(answer, maxAnswer))
 }
 
-// explainWrite is explain for writing: who may read may still not write.
-func explainWrite(ctx context.Context, tag name.Tag, err error) error {
-	explained := fmt.Errorf("writing %s: %w", tag, explain(ctx, err))
-	var status *transport.Error
-	if errors.As(err, &status) && (status.StatusCode == http.StatusUnauthorized || status.StatusCode == http.StatusForbidden) {
+// explainWrite is explain for writing: who may read may still not write, and a
+// tag may be there for good.
+func explainWrite(ctx context.Context, where string, err error) error {
+	explained := fmt.Errorf("writing %s: %w", where, explain(ctx, err))
+	switch {
+	case refusesAccess(err):
 		return fault.WithHint(explained,
 			"this job's login may pull but not push: give registry-username and registry-password of one that may")
+	case immutable(err):
+		return fault.WithHint(explained,
+			"the registry does not let this tag be overwritten: allow it for tags sha256-*, or use attestation-format bundle, "+
+				"which needs no tag where the registry has the referrers API")
 	}
 	return explained
+}
+
+// immutable reports whether a registry refuses to overwrite a tag. Amazon ECR
+// says TAG_INVALID, Harbor answers 412; both name the word.
+func immutable(err error) bool {
+	status, ok := errors.AsType[*transport.Error](err)
+	return ok && slices.ContainsFunc(status.Errors, func(d transport.Diagnostic) bool {
+		return d.Code == "TAG_INVALID" || strings.Contains(strings.ToLower(d.Message), "immutable")
+	})
+}
+
+// refusesAccess reports whether the login does not suffice.
+func refusesAccess(err error) bool {
+	status, ok := errors.AsType[*transport.Error](err)
+	return ok && (status.StatusCode == http.StatusUnauthorized || status.StatusCode == http.StatusForbidden)
 }

@@ -244,3 +244,6 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// failure returns the error of a call that returns something besides.
+func failure[T any](_ T, err error) error { return err }

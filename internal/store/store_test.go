@@ -71,7 +71,7 @@ func testStore(t *testing.T, newPlace func(t *testing.T) *place) {
 
 func failingRegistry(t *testing.T, p *place) {
 	s := p.signer(t)
-	must(t, p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine)))
 	_, before := p.manifest(t)
 
 	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusForbidden, http.StatusTeapot} {
@@ -87,7 +87,7 @@ func failingRegistry(t *testing.T, p *place) {
 		if entries != nil {
 			t.Errorf("%d: %d entries beside the error", status, len(entries))
 		}
-		err = p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, vuln, "1")}, s.mine)
+		_, err = p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, vuln, "1")}, s.mine)
 		refused(t, err, "attaching to "+p.subject.String())
 		if n := p.count(http.MethodPut, "/manifests/"); n != 0 {
 			t.Errorf("%d: %d manifests were written over what could not be read", status, n)
@@ -101,7 +101,7 @@ func failingRegistry(t *testing.T, p *place) {
 
 func deniedPush(t *testing.T, p *place) {
 	s := p.signer(t)
-	must(t, p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine)))
 	_, before := p.manifest(t)
 	for _, denied := range []string{"/blobs/uploads/", "/manifests/"} {
 		p.answer(func(w http.ResponseWriter, r *http.Request) bool {
@@ -112,7 +112,7 @@ func deniedPush(t *testing.T, p *place) {
 			_, _ = io.WriteString(w, `{"errors":[{"code":"DENIED","message":"may not push"}]}`)
 			return true
 		})
-		err := p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "2")}, s.mine)
+		_, err := p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "2")}, s.mine)
 		refused(t, err, "attaching to "+p.subject.String(), "writing "+p.host, "the registry refuses access (403)")
 		if hint := fault.HintOf(err); !strings.Contains(hint, "may pull but not push") {
 			t.Errorf("hint %q", hint)
@@ -126,7 +126,7 @@ func deniedPush(t *testing.T, p *place) {
 
 func droppedConnection(t *testing.T, p *place) {
 	s := p.signer(t)
-	must(t, p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine)))
 	_, before := p.manifest(t)
 	p.answer(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPatch || r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/blobs/") {
@@ -136,7 +136,7 @@ func droppedConnection(t *testing.T, p *place) {
 		return false
 	})
 	signed := []store.Signed{s.signs(t, vuln, "2"), s.signs(t, sbom, strings.Repeat("large ", 200_000))}
-	err := p.store().Attach(t.Context(), p.subject, signed, s.mine)
+	_, err := p.store().Attach(t.Context(), p.subject, signed, s.mine)
 	refused(t, err, "attaching to "+p.subject.String(), "writing "+p.host)
 	if n := p.count(http.MethodPut, "/manifests/"); n != 0 {
 		t.Errorf("%d manifests were written", n)
@@ -157,7 +157,7 @@ func endOfJob(t *testing.T, p *place) {
 			}
 			return false
 		})
-		err := p.store().Attach(ctx, p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine)
+		_, err := p.store().Attach(ctx, p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine)
 		refused(t, err, "attaching to "+p.subject.String(), "interrupted by a signal")
 		if n := p.count(http.MethodPut, "/manifests/"); n != 0 {
 			t.Errorf("%d manifests were written after the end", n)
@@ -188,7 +188,7 @@ func unreadableLayer(t *testing.T, p *place) {
 	if entries[1].Err != nil || string(entries[1].Raw) != string(readable.Envelope.Raw()) {
 		t.Errorf("the readable entry: %+v", entries[1])
 	}
-	err = p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine)
+	_, err = p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine)
 	refused(t, err, "attaching to "+p.subject.String(), "reading the layer "+entries[0].Digest)
 	// All of it may be evidence of others, so nobody is told to delete the tag.
 	if hint := fault.HintOf(err); !strings.Contains(hint, "this layer of "+p.host) || strings.Contains(hint, "delete") {
@@ -223,7 +223,7 @@ func unboundedLayer(t *testing.T, p *place) {
 	p.put(t, layers...)
 	before, _ := p.manifest(t)
 	signed := s.signs(t, sbom, "ours")
-	must(t, p.store().Attach(t.Context(), p.subject, []store.Signed{signed}, s.mine))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, []store.Signed{signed}, s.mine)))
 	after, _ := p.manifest(t)
 	if len(after) != len(before)+1 || !reflect.DeepEqual(after[:len(before)], before) {
 		t.Errorf("layers %+v, were %+v", after, before)
@@ -240,7 +240,7 @@ func tooMany(t *testing.T, p *place) {
 	_, before := p.manifest(t)
 
 	p.answer(nil)
-	err := p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1"), s.signs(t, vuln, "1")}, s.mine)
+	_, err := p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1"), s.signs(t, vuln, "1")}, s.mine)
 	refused(t, err, "attaching to "+p.subject.String()+": "+p.host, "would have 1001 attestations, and readers take 1000")
 	if !strings.Contains(fault.HintOf(err), "hallmark inspect") {
 		t.Errorf("hint %q", fault.HintOf(err))
@@ -250,7 +250,7 @@ func tooMany(t *testing.T, p *place) {
 	}
 
 	// One of them gives way, so there is room.
-	must(t, p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1"), s.signs(t, review, "new")}, s.mine))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1"), s.signs(t, review, "new")}, s.mine)))
 	if after, _ := p.manifest(t); len(after) != 1000 {
 		t.Errorf("%d layers, want 1000", len(after))
 	}
@@ -264,7 +264,7 @@ func nothingAttached(t *testing.T, p *place) {
 }
 
 func nothingToAttach(t *testing.T, p *place) {
-	must(t, p.store().Attach(t.Context(), p.subject, nil, p.signer(t).mine))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, nil, p.signer(t).mine)))
 	if _, tag := p.manifest(t); tag != "" {
 		t.Errorf("an empty tag was written: %s", tag)
 	}
@@ -274,7 +274,7 @@ func oneWrite(t *testing.T, p *place) {
 	s := p.signer(t)
 	signed := []store.Signed{s.signs(t, sbom, "1"), s.signs(t, vuln, "2"), s.signs(t, review, "3"), s.signs(t, review, "4")}
 	p.answer(nil)
-	must(t, p.store().Attach(t.Context(), p.subject, signed, s.mine))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, signed, s.mine)))
 	if n := p.count(http.MethodPut, "/manifests/"); n != 1 {
 		t.Errorf("%d manifests were written, want 1", n)
 	}
@@ -285,7 +285,7 @@ func oneWrite(t *testing.T, p *place) {
 	}
 	for i, e := range entries {
 		want := store.Entry{
-			Digest: signed[i].Envelope.Digest(), Size: int64(len(signed[i].Envelope.Raw())),
+			Format: store.FormatAtt, Digest: signed[i].Envelope.Digest(), Size: int64(len(signed[i].Envelope.Raw())),
 			MediaType: string(dsseMediaType), ClaimedType: signed[i].PredicateType, Raw: signed[i].Envelope.Raw(),
 		}
 		if !reflect.DeepEqual(e, want) {
@@ -298,18 +298,18 @@ func ownGiveWay(t *testing.T, p *place) {
 	s, other := p.signer(t), p.signer(t)
 	theirs := other.signs(t, sbom, "theirs")
 	old := []store.Signed{s.signs(t, sbom, "old"), s.signs(t, vuln, "old"), s.signs(t, "https://spdx.dev/Document/v2.3", "old")}
-	must(t, p.store().Attach(t.Context(), p.subject, old, s.mine))
-	must(t, p.store().Attach(t.Context(), p.subject, []store.Signed{theirs}, other.mine))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, old, s.mine)))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, []store.Signed{theirs}, other.mine)))
 
 	fresh := []store.Signed{s.signs(t, sbom, "new"), s.signs(t, attest.TypeSPDX, "new")} // SPDX in its other spelling
-	must(t, p.store().Attach(t.Context(), p.subject, fresh, s.mine))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, fresh, s.mine)))
 
 	layers, _ := p.manifest(t)
 	if got, want := digestsUnder(layers), digestsOf(old[1], theirs, fresh[0], fresh[1]); !slices.Equal(got, want) {
 		t.Errorf("layers %v, want %v", got, want)
 	}
 	// The very same envelope again changes nothing.
-	must(t, p.store().Attach(t.Context(), p.subject, fresh, func(attest.Envelope) bool { return false }))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, fresh, func(attest.Envelope) bool { return false })))
 	layers, _ = p.manifest(t)
 	if got, want := digestsUnder(layers), digestsOf(old[1], theirs, fresh[0], fresh[1]); !slices.Equal(got, want) {
 		t.Errorf("after the same again: layers %v, want %v", got, want)
@@ -339,7 +339,7 @@ func othersAreKept(t *testing.T, p *place) {
 	refused(t, entries[3].Err, "it has 209715200 bytes, the limit is 134217728 (128 MiB)")
 
 	signed := s.signs(t, sbom, "ours")
-	must(t, p.store().Attach(t.Context(), p.subject, []store.Signed{signed}, s.mine))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, []store.Signed{signed}, s.mine)))
 	after, _ := p.manifest(t)
 	if len(after) != len(before)+1 {
 		t.Fatalf("%d layers, want %d", len(after), len(before)+1)
@@ -359,7 +359,7 @@ func annotationsAreKept(t *testing.T, p *place) {
 	theirs := map[string]string{"org.opencontainers.image.created": "2026-11-22T12:00:00Z", "com.example.keep": "<&>"}
 	p.putAnnotated(t, theirs, foreign{content: []byte("theirs")})
 	for _, says := range []string{"first", "second, which replaces it"} {
-		must(t, p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, says)}, s.mine))
+		must(t, failure(p.store().Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, says)}, s.mine)))
 		m, _ := p.whole(t)
 		if !maps.Equal(m.Annotations, theirs) || len(m.Layers) != 2 {
 			t.Errorf("%s: annotations %v and %d layers, want %v and 2", says, m.Annotations, len(m.Layers), theirs)
@@ -377,7 +377,7 @@ func writersAtOnce(t *testing.T, p *place) {
 		s := p.signer(t)
 		signed[i] = s.signs(t, sbom, "1")
 		group.Go(func() {
-			errs[i] = p.store().Attach(t.Context(), p.subject, []store.Signed{signed[i]}, s.mine)
+			_, errs[i] = p.store().Attach(t.Context(), p.subject, []store.Signed{signed[i]}, s.mine)
 		})
 	}
 	group.Wait()
@@ -405,7 +405,7 @@ func anotherRepository(t *testing.T, p *place) {
 	s := p.signer(t)
 	signed := s.signs(t, sbom, "1")
 	p.answer(nil)
-	must(t, elsewhere.Attach(t.Context(), p.subject, []store.Signed{signed}, s.mine))
+	must(t, failure(elsewhere.Attach(t.Context(), p.subject, []store.Signed{signed}, s.mine)))
 
 	tag, err := elsewhere.Location(p.subject)
 	must(t, err)
@@ -425,7 +425,7 @@ func anotherRepository(t *testing.T, p *place) {
 func cosignReads(t *testing.T, p *place) {
 	s := p.signer(t)
 	signed := []store.Signed{s.signs(t, sbom, "1"), s.signs(t, vuln, "2")}
-	must(t, p.store().Attach(t.Context(), p.subject, signed, s.mine))
+	must(t, failure(p.store().Attach(t.Context(), p.subject, signed, s.mine)))
 
 	verifier, err := signature.LoadVerifier(s.key.Public(), crypto.SHA256)
 	must(t, err)

@@ -24,13 +24,6 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/fault"
 )
 
-// Bounds of the wait between a write and the look at what became of it. Who
-// looked at the tag before the write needs one request to overwrite it.
-const (
-	settleLeast = 200 * time.Millisecond
-	settleMost  = 5 * time.Second
-)
-
 // maxLayers is the number of layers under one tag that cosign's readers take.
 const maxLayers = 1000
 
@@ -41,6 +34,7 @@ type writer struct {
 	tag     name.Tag
 	added   []oci.Signature
 	pusher  *remote.Pusher // keeps its login, so that a write is one request
+	judge   judge
 }
 
 // newWriter uploads the layers of what is added. Nobody sees them before the
@@ -61,43 +55,46 @@ func (a Att) newWriter(ctx context.Context, s attest.Subject, added []oci.Signat
 		group.Go(func() error { return pusher.Upload(groupCtx, tag.Context(), layer) })
 	}
 	if err := group.Wait(); err != nil {
-		return nil, explainWrite(ctx, tag, err)
+		return nil, explainWrite(ctx, tag.String(), err)
 	}
 	return w, nil
 }
 
-// writeOnce merges what is added with what is there, writes it, and returns the
-// digests of the layers that it kept. It ends when those who looked at the tag
-// before have written as well. Without an error and not written means that
-// another writer was faster.
-func (w *writer) writeOnce(ctx context.Context, replace func(Entry) bool) (kept []string, written bool, err error) {
+// write merges what is added with what is there, and writes it.
+func (w *writer) write(ctx context.Context) (wanted []string, looked time.Time, written bool, err error) {
 	current, err := w.read(ctx, w.subject)
 	if err != nil {
-		return nil, false, err
+		return nil, looked, false, err
 	}
-	staying, err := w.keep(ctx, current, replace)
+	staying, err := w.keep(ctx, current)
 	if err != nil {
-		return nil, false, err
+		return nil, looked, false, err
 	}
 	all, err := w.merge(current, staying)
 	if err != nil {
-		return nil, false, err
+		return nil, looked, false, err
 	}
 	config, err := partial.ConfigLayer(all)
 	if err != nil {
-		return nil, false, err
+		return nil, looked, false, err
 	}
 	if err := w.pusher.Upload(ctx, w.tag.Context(), config); err != nil {
-		return nil, false, explainWrite(ctx, w.tag, err)
+		return nil, looked, false, explainWrite(ctx, w.tag.String(), err)
 	}
-	looked := time.Now()
+	looked = time.Now()
 	if now, err := w.digest(ctx); err != nil || now != current.digest {
-		return nil, false, err
+		return nil, looked, false, err
 	}
 	if err := w.pusher.Put(ctx, w.tag, all); err != nil {
-		return nil, false, explainWrite(ctx, w.tag, err)
+		return nil, looked, false, explainWrite(ctx, w.tag.String(), err)
 	}
-	return digests(staying), true, wait(ctx, min(max(2*time.Since(looked), settleLeast), settleMost))
+	return digests(slices.Concat(staying, w.added)), looked, true, nil
+}
+
+// look implements contended.
+func (w *writer) look(ctx context.Context) (v1.Hash, []string, error) {
+	current, err := w.read(ctx, w.subject)
+	return current.digest, digests(current.layers), err
 }
 
 // merge returns the manifest with what stays and what is added, and with the
@@ -120,15 +117,15 @@ func (w *writer) merge(current content, staying []oci.Signature) (v1.Image, erro
 
 // keep returns the layers that stay: all but those that give way to what is
 // added, and what is added itself.
-func (w *writer) keep(ctx context.Context, current content, replace func(Entry) bool) ([]oci.Signature, error) {
+func (w *writer) keep(ctx context.Context, current content) ([]oci.Signature, error) {
 	fresh := digests(w.added)
 	var kept []oci.Signature
-	for i, e := range entries(ctx, current) {
+	for i, e := range current.entries(ctx, w.judge.worthReading) {
 		if e.Unread {
 			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
 				"and if it stays so, repair or remove this layer of %s: the others are evidence, too", w.tag)
 		}
-		if !replace(e) && !slices.Contains(fresh, e.Digest) {
+		if !w.judge.givesWay(e) && !slices.Contains(fresh, e.Digest) {
 			kept = append(kept, keptLayer{current.layers[i], current.manifest.Layers[i]})
 		}
 	}
@@ -166,14 +163,3 @@ func (l keptLayer) MediaType() (types.MediaType, error) { return l.described.Med
 // DiffID returns the digest of the layer: the config that it came with may not
 // list it, and envelopes are not compressed.
 func (l keptLayer) DiffID() (v1.Hash, error) { return l.described.Digest, nil }
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}

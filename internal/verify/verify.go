@@ -8,17 +8,10 @@
 package verify
 
 import (
-	"bytes"
-	"crypto"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
-
-	"github.com/sigstore/sigstore/pkg/signature"
-	"github.com/sigstore/sigstore/pkg/signature/dsse"
-	"github.com/sigstore/sigstore/pkg/signature/options"
+	"slices"
+	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 )
@@ -30,6 +23,7 @@ type Verified struct {
 	payload   []byte
 	envelope  attest.Envelope
 	signer    string
+	signedAt  time.Time
 }
 
 // Statement returns the verified statement.
@@ -47,52 +41,50 @@ func (v Verified) Envelope() attest.Envelope { return v.envelope }
 // Signer names the trusted signer whose signature was found.
 func (v Verified) Signer() string { return v.signer }
 
+// SignedAt returns the time of the signature by a trusted clock, that of a
+// timestamp authority or a log, and the zero time where none vouches for it.
+func (v Verified) SignedAt() time.Time { return v.signedAt }
+
+// Time returns when the attestation was made: by a trusted clock if there is
+// one, else as its statement claims; the zero time where neither says so.
+func (v Verified) Time() time.Time {
+	if !v.signedAt.IsZero() {
+		return v.signedAt
+	}
+	return v.statement.ClaimedTime()
+}
+
 // Trust is the set of signers that are believed. Its zero value believes
 // nobody.
 type Trust struct {
-	keys []trustedKey
+	authorities []authority
 }
 
-type trustedKey struct {
-	verifier signature.Verifier
-	name     string
+// authority believes some signers.
+type authority interface {
+	// open returns the payload as a believed signature covers it.
+	open(e attest.Envelope, subject attest.Subject) (opened, error)
+	// names returns the names of those who are believed.
+	names() []string
 }
 
-// TrustKeys returns a Trust in the holders of the given public keys. At least
-// one is required.
-func TrustKeys(first crypto.PublicKey, more ...crypto.PublicKey) (Trust, error) {
-	var t Trust
-	for _, public := range append([]crypto.PublicKey{first}, more...) {
-		// Ed25519ph as cosign signs with such keys.
-		verifier, err := signature.LoadDefaultVerifier(public, options.WithED25519ph())
-		if err != nil {
-			return Trust{}, fmt.Errorf("loading a public key: %w", err)
-		}
-		name, err := KeyName(public)
-		if err != nil {
-			return Trust{}, err
-		}
-		t.keys = append(t.keys, trustedKey{verifier: verifier, name: name})
-	}
-	return t, nil
+// opened is what an authority found.
+type opened struct {
+	payload []byte
+	signer  string
+	at      time.Time // by a trusted clock, or zero
 }
 
-// KeyName returns the name under which a key's holder is shown: key and the
-// SHA-256 of the public key in its DER form.
-func KeyName(public crypto.PublicKey) (string, error) {
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		return "", fmt.Errorf("naming a public key: %w", err)
-	}
-	sum := sha256.Sum256(der)
-	return "key sha256:" + hex.EncodeToString(sum[:]), nil
+// And returns a Trust in everybody that t or other believes.
+func (t Trust) And(other Trust) Trust {
+	return Trust{authorities: slices.Concat(t.authorities, other.authorities)}
 }
 
 // Signers returns the names of the trusted signers.
 func (t Trust) Signers() []string {
-	names := make([]string, len(t.keys))
-	for i, k := range t.keys {
-		names[i] = k.name
+	var names []string
+	for _, a := range t.authorities {
+		names = append(names, a.names()...)
 	}
 	return names
 }
@@ -102,31 +94,35 @@ func (t Trust) Signers() []string {
 // version, and that the subject is among the artifacts it is about. The error
 // says which of them did not hold.
 func Verify(e attest.Envelope, subject attest.Subject, trust Trust) (Verified, error) {
-	payload, signer, err := trust.open(e)
+	found, err := trust.open(e, subject)
 	if err != nil {
 		return Verified{}, err
 	}
-	statement, err := attest.ParseStatement(payload)
+	statement, err := attest.ParseStatement(found.payload)
 	if err != nil {
 		return Verified{}, err
 	}
 	if !statement.About(subject) {
 		return Verified{}, fmt.Errorf("statement is about another image, not sha256:%s", subject.Hex())
 	}
-	return Verified{statement: statement, payload: payload, envelope: e, signer: signer}, nil
+	return Verified{statement: statement, payload: found.payload, envelope: e, signer: found.signer, signedAt: found.at}, nil
 }
 
-// open returns the payload as the signature covers it, and the signer's name.
-func (t Trust) open(e attest.Envelope) (payload []byte, signer string, err error) {
-	if len(t.keys) == 0 {
-		return nil, "", errors.New("no signer is trusted")
+// open asks one authority after the other. Of several refusals, the one that
+// came closest to believing is told: the last of those who know such signatures.
+func (t Trust) open(e attest.Envelope, subject attest.Subject) (opened, error) {
+	if len(t.authorities) == 0 {
+		return opened{}, errors.New("no signer is trusted")
 	}
-	for _, k := range t.keys {
-		verifier := dsse.WrapVerifier(k.verifier,
-			dsse.WithExpectedPayloadType(attest.PayloadType), dsse.WithDecodedPayload(&payload))
-		if verifier.VerifySignature(bytes.NewReader(e.Raw()), nil) == nil {
-			return payload, k.name, nil
+	refusal := errNotTrusted
+	for _, a := range t.authorities {
+		found, err := a.open(e, subject)
+		if err == nil {
+			return found, nil
+		}
+		if !errors.Is(err, errNotTrusted) {
+			refusal = err
 		}
 	}
-	return nil, "", errors.New("not signed by a trusted signer")
+	return opened{}, refusal
 }

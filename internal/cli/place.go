@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/image"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/store"
+)
+
+// place is an image's reference and the ways to its registry.
+type place struct {
+	reference string
+	registry  *image.Registry
+	att       store.Att
+	bundles   store.Bundles
+}
+
+// attached lists what is attached, in every format.
+func (p place) attached() store.All { return store.All{p.att, p.bundles} }
+
+// stores returns the stores of the input attestation-format.
+func (p place) stores(v values) ([]pipeline.Store, error) {
+	format, err := v.oneOf("attestation-format", string(store.FormatAtt), string(store.FormatBundle), "both")
+	if err != nil {
+		return nil, err
+	}
+	switch format {
+	case string(store.FormatAtt):
+		return []pipeline.Store{p.att}, nil
+	case string(store.FormatBundle):
+		return []pipeline.Store{p.bundles}, nil
+	}
+	return []pipeline.Store{p.att, p.bundles}, nil
+}
+
+// place reads where the image is and how its registry is reached.
+func (a *app) place(v values, args []string) (place, error) {
+	reference := v.text("image")
+	if len(args) > 0 {
+		reference = args[0]
+	}
+	if reference == "" {
+		return place{}, fault.WithHint(fault.Usagef("no image given"), "name it as the argument, or in the input image")
+	}
+	insecure, err := v.boolean("insecure-registry")
+	if err != nil {
+		return place{}, err
+	}
+	host, err := registryOf(reference)
+	if err != nil {
+		return place{}, err
+	}
+	login, err := explicitLogin(v, host)
+	if err != nil {
+		return place{}, err
+	}
+	access := image.Access{
+		Login:     login,
+		HostLogin: a.hostLogin(),
+		Insecure:  insecure,
+		UserAgent: "hallmark/" + buildVersion(),
+	}
+	target, err := a.targetRepository(v, access.NameOptions())
+	if err != nil {
+		return place{}, err
+	}
+	return place{
+		reference: reference,
+		registry:  image.NewRegistry(access, image.DefaultLimits()),
+		att:       store.NewAtt(access.RemoteOptions(), target),
+		bundles:   store.NewBundles(access, target),
+	}, nil
+}
+
+// explicitLogin reads the login that the user gives for the image's registry:
+// both halves of it or neither.
+func explicitLogin(v values, host string) (image.Login, error) {
+	login := image.Login{Host: host, Username: v.text("registry-username"), Password: v.text("registry-password")}
+	if (login.Username == "") != (login.Password == "") {
+		return image.Login{}, fault.WithHint(fault.Usagef("only one of registry-username and registry-password is given"), "give both, or neither")
+	}
+	return login, nil
+}
+
+// hostLogin returns the login that GitLab gives every job, for GitLab's own
+// registry and no other.
+func (a *app) hostLogin() image.Login {
+	host, _ := a.env("CI_REGISTRY")
+	username, _ := a.env("CI_REGISTRY_USER")
+	password, _ := a.env("CI_REGISTRY_PASSWORD")
+	return image.Login{Host: host, Username: username, Password: password}
+}
+
+// registryOf returns the host of a reference's registry.
+func registryOf(reference string) (string, error) {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return "", fault.WithHint(fault.Usagef("image reference %q is malformed", reference),
+			"write it as registry/repository:tag or registry/repository@sha256:…")
+	}
+	return ref.Context().RegistryStr(), nil
+}
+
+// targetRepository returns the repository that attestations lie in, if it is
+// not the image's own: the input attestation-repository, else COSIGN_REPOSITORY, as
+// with cosign.
+func (a *app) targetRepository(v values, options []name.Option) (*name.Repository, error) {
+	source, value := "attestation-repository", v.text("attestation-repository")
+	if value == "" {
+		source = "COSIGN_REPOSITORY"
+		value, _ = a.env(source)
+	}
+	if value == "" {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	repository, err := name.NewRepository(value, options...)
+	if err != nil {
+		return nil, fault.Usagef("%s is %q, which is not a repository: %w", source, value, err)
+	}
+	return &repository, nil
+}

@@ -1,0 +1,223 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+)
+
+const (
+	bundlePrefix              = "application/vnd.dev.sigstore.bundle" // of every version
+	bundlePredicateAnnotation = "dev.sigstore.bundle.predicateType"
+)
+
+// maxReferrers bounds how many referrers of one image are looked at.
+const maxReferrers = 1000
+
+// Access reaches registries.
+type Access interface {
+	RemoteOptions() []remote.Option
+	// Client returns a client that is logged in to a repository for the actions.
+	Client(ctx context.Context, repository name.Repository, actions string) (*http.Client, error)
+}
+
+// Bundles is the store of Sigstore bundles as OCI referrers.
+type Bundles struct {
+	access Access
+	target *name.Repository
+}
+
+// NewBundles returns the store. Bundles lie in target, or beside the image if
+// target is nil.
+func NewBundles(access Access, target *name.Repository) Bundles {
+	return Bundles{access: access, target: target}
+}
+
+// Format returns bundle.
+func (b Bundles) Format() Format { return FormatBundle }
+
+// StatementType returns the version of in-toto statements that this store's
+// readers expect: v1.
+func (b Bundles) StatementType() string { return attest.StatementV1 }
+
+// Location names the referrers of a subject.
+func (b Bundles) Location(s attest.Subject) string {
+	return "the referrers of " + b.repository(s).Digest(s.Digest().DigestStr()).String()
+}
+
+func (b Bundles) repository(s attest.Subject) name.Repository {
+	if b.target != nil {
+		return *b.target
+	}
+	return s.Digest().Context()
+}
+
+// List returns the bundles that refer to a subject, in the order of the registry.
+// What cannot be read is an entry with its error, not the end of the list.
+func (b Bundles) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
+	r, err := b.open(ctx, s, "pull")
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", b.Location(s), err)
+	}
+	found, err := r.list(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", b.Location(s), explain(ctx, err))
+	}
+	return r.entries(ctx, found.descriptors, func(Entry) bool { return true }), nil
+}
+
+// referring is what refers to one subject, in one repository.
+type referring struct {
+	manifests
+	subject attest.Subject
+	remote  []remote.Option
+}
+
+func (b Bundles) open(ctx context.Context, s attest.Subject, actions string) (referring, error) {
+	repository := b.repository(s)
+	client, err := b.access.Client(ctx, repository, actions)
+	if err != nil {
+		return referring{}, explain(ctx, err)
+	}
+	options := append(b.access.RemoteOptions(), remote.WithContext(ctx))
+	return referring{manifests: manifests{http: client, repo: repository}, subject: s, remote: options}, nil
+}
+
+// referrerList is what a registry lists, by its API or under the fallback tag.
+type referrerList struct {
+	api         bool
+	shadowed    bool    // the fallback tag names the subject itself
+	digest      v1.Hash // of the index under the fallback tag; zero where there is none
+	index       v1.IndexManifest
+	descriptors []v1.Descriptor // of what may be bundles
+}
+
+// list asks the referrers API, and reads the fallback tag where there is none.
+func (r referring) list(ctx context.Context) (referrerList, error) {
+	all, err := r.referrers(ctx, r.subject.Digest().DigestStr())
+	if err == nil {
+		return referrerList{api: true, descriptors: bundlesIn(all)}, nil
+	}
+	if !errors.Is(err, errNoReferrersAPI) {
+		return referrerList{}, err
+	}
+	return r.fallback(ctx)
+}
+
+// fallbackTag is the tag of the referrers of a subject, as the distribution
+// specification has it.
+func (r referring) fallbackTag() string { return "sha256-" + r.subject.Hex() }
+
+// fallback reads the fallback tag. Some registries resolve that very name to the
+// subject itself, which is no list of referrers even where it is an index.
+func (r referring) fallback(ctx context.Context) (referrerList, error) {
+	raw, _, err := r.get(ctx, r.fallbackTag())
+	if err != nil || raw == nil {
+		return referrerList{}, err
+	}
+	list := referrerList{digest: sha256Of(raw)}
+	if list.digest.Hex == r.subject.Hex() {
+		return referrerList{shadowed: true}, nil
+	}
+	if err := json.Unmarshal(raw, &list.index); err != nil {
+		return referrerList{}, fmt.Errorf("its tag %s is not a list of referrers", r.fallbackTag())
+	}
+	if list.index.MediaType != types.OCIImageIndex {
+		return referrerList{}, fmt.Errorf("its tag %s is of type %q, not a list of referrers", r.fallbackTag(), list.index.MediaType)
+	}
+	list.descriptors = bundlesIn(list.index.Manifests)
+	return list, nil
+}
+
+// bundlesIn returns the manifests that may hold bundles: those that say so, and
+// those of which nothing is said.
+func bundlesIn(all []v1.Descriptor) []v1.Descriptor {
+	var out []v1.Descriptor
+	seen := map[v1.Hash]bool{}
+	for _, d := range all {
+		if seen[d.Digest] || d.ArtifactType != "" && !strings.HasPrefix(d.ArtifactType, bundlePrefix) {
+			continue
+		}
+		seen[d.Digest] = true
+		out = append(out, d)
+	}
+	return out
+}
+
+// entries reads the bundles, and the bytes of those that are wanted. Whatever the
+// list says, an entry is what its manifest is.
+func (r referring) entries(ctx context.Context, descriptors []v1.Descriptor, wanted func(Entry) bool) []Entry {
+	out := make([]Entry, len(descriptors))
+	layers := make([]v1.Hash, len(descriptors))
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i, d := range descriptors {
+		out[i] = Entry{Format: FormatBundle, Digest: d.Digest.String(), ClaimedType: d.Annotations[bundlePredicateAnnotation]}
+		if i >= maxReferrers {
+			out[i].Err = fmt.Errorf("the image has over %d referrers, and this is one of the rest", maxReferrers)
+		} else if wanted(out[i]) {
+			group.Go(func() error {
+				layers[i] = r.resolve(ctx, &out[i])
+				return nil
+			})
+		}
+	}
+	_ = group.Wait() // errors are the entries' own
+	fill(ctx, out, wanted, func(_ context.Context, i int) (io.ReadCloser, error) {
+		layer, err := remote.Layer(r.repo.Digest(layers[i].String()), r.remote...)
+		if err != nil {
+			return nil, err
+		}
+		return layer.Compressed()
+	})
+	return out
+}
+
+// resolve reads the manifest of an entry and returns the digest of the layer that
+// holds its bundle.
+func (r referring) resolve(ctx context.Context, e *Entry) v1.Hash {
+	raw, _, err := r.get(ctx, e.Digest)
+	if err == nil && raw == nil {
+		err = errors.New("it is listed, and not there")
+	}
+	if err != nil {
+		e.Err, e.Unread = fmt.Errorf("reading the referrer %s: %w", e.Digest, explain(ctx, err)), true
+		return v1.Hash{}
+	}
+	var manifest v1.Manifest
+	if sha256Of(raw).String() != e.Digest {
+		e.Err = errors.New("its manifest has another digest")
+		return v1.Hash{}
+	}
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		e.Err = errors.New("its manifest cannot be read")
+		return v1.Hash{}
+	}
+	if len(manifest.Layers) != 1 || !strings.HasPrefix(string(manifest.Layers[0].MediaType), bundlePrefix) {
+		e.Err = errors.New("it is listed as a bundle, and its manifest holds none")
+		return v1.Hash{}
+	}
+	digest := e.Digest
+	*e = describe(FormatBundle, manifest.Layers[0], manifest.Annotations[bundlePredicateAnnotation])
+	e.Digest = digest // of the manifest: that is what is attached
+	return manifest.Layers[0].Digest
+}
+
+func sha256Of(raw []byte) v1.Hash {
+	sum := sha256.Sum256(raw)
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}
+}

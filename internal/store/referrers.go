@@ -1,0 +1,173 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// Bounds of what a registry may answer.
+const (
+	maxManifest = 4 << 20 // bytes, as registries bound what they take
+	maxPages    = 64      // of a list of referrers
+)
+
+// errNoReferrersAPI says that a registry keeps its referrers under the fallback
+// tag.
+var errNoReferrersAPI = errors.New("the registry has no referrers API")
+
+// manifests is the part of a registry's API that the client library has not: lists
+// of referrers that go over several pages, what the registry made of a subject,
+// and removal.
+type manifests struct {
+	http *http.Client
+	repo name.Repository
+}
+
+// referrers lists what refers to a digest, page by page, or errNoReferrersAPI.
+func (m manifests) referrers(ctx context.Context, digest string) ([]v1.Descriptor, error) {
+	var found []v1.Descriptor
+	next := m.url("referrers", digest)
+	for range maxPages {
+		page, link, err := m.page(ctx, next)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, page.Manifests...)
+		if link == "" {
+			return found, nil
+		}
+		if next, err = m.follow(next, link); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("its list of referrers has over %d pages", maxPages)
+}
+
+func (m manifests) page(ctx context.Context, address string) (v1.IndexManifest, string, error) {
+	answer, err := m.do(ctx, http.MethodGet, address, "", nil)
+	if err != nil {
+		return v1.IndexManifest{}, "", err
+	}
+	defer answer.Body.Close() //nolint:errcheck // only read from
+	if err := transport.CheckError(answer, http.StatusOK, http.StatusNotFound, http.StatusBadRequest,
+		http.StatusNotAcceptable, http.StatusMethodNotAllowed); err != nil {
+		return v1.IndexManifest{}, "", err
+	}
+	mediaType, _, _ := strings.Cut(answer.Header.Get("Content-Type"), ";")
+	if answer.StatusCode != http.StatusOK || types.MediaType(mediaType) != types.OCIImageIndex {
+		return v1.IndexManifest{}, "", errNoReferrersAPI
+	}
+	var page v1.IndexManifest
+	if err := decode(answer.Body, &page); err != nil {
+		return v1.IndexManifest{}, "", fmt.Errorf("its list of referrers: %w", err)
+	}
+	return page, answer.Header.Get("Link"), nil
+}
+
+// follow returns the next page of a list (RFC 8288). It must be on the same
+// registry: the login goes along.
+func (m manifests) follow(current, link string) (string, error) {
+	match := regexp.MustCompile(`^\s*<([^>]+)>\s*;.*\brel="?next"?`).FindStringSubmatch(link)
+	if match == nil {
+		return "", errors.New("its list of referrers goes on in a way that is not understood")
+	}
+	base, err := url.Parse(current)
+	if err != nil {
+		return "", err
+	}
+	next, err := base.Parse(match[1])
+	if err != nil || next.Host != base.Host || next.Scheme != base.Scheme {
+		return "", errors.New("its list of referrers goes on elsewhere")
+	}
+	return next.String(), nil
+}
+
+// get returns a manifest, its digest and its media type; a nil manifest where
+// there is none.
+func (m manifests) get(ctx context.Context, reference string) ([]byte, types.MediaType, error) {
+	answer, err := m.do(ctx, http.MethodGet, m.url("manifests", reference), "", nil)
+	if err != nil {
+		return nil, "", err
+	}
+	defer answer.Body.Close() //nolint:errcheck // only read from
+	if err := transport.CheckError(answer, http.StatusOK, http.StatusNotFound); err != nil || answer.StatusCode == http.StatusNotFound {
+		return nil, "", err
+	}
+	raw, err := io.ReadAll(io.LimitReader(answer.Body, maxManifest+1))
+	if err == nil && len(raw) > maxManifest {
+		err = fmt.Errorf("manifest %s has over %d bytes (4 MiB)", reference, maxManifest)
+	}
+	return raw, types.MediaType(answer.Header.Get("Content-Type")), err
+}
+
+// put writes a manifest, and reports whether the registry said that it lists it
+// among the referrers of its subject.
+func (m manifests) put(ctx context.Context, reference string, mediaType types.MediaType, raw []byte) (listed bool, err error) {
+	answer, err := m.do(ctx, http.MethodPut, m.url("manifests", reference), mediaType, raw)
+	if err != nil {
+		return false, err
+	}
+	defer answer.Body.Close() //nolint:errcheck // only read from
+	return answer.Header.Get("OCI-Subject") != "", transport.CheckError(answer, http.StatusOK, http.StatusCreated, http.StatusAccepted)
+}
+
+// remove deletes a manifest. One that is not there is removed.
+func (m manifests) remove(ctx context.Context, digest string) error {
+	answer, err := m.do(ctx, http.MethodDelete, m.url("manifests", digest), "", nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close() //nolint:errcheck // only read from
+	return transport.CheckError(answer, http.StatusOK, http.StatusAccepted, http.StatusNoContent, http.StatusNotFound)
+}
+
+func (m manifests) url(kind, reference string) string {
+	u := url.URL{
+		Scheme: m.repo.Scheme(), Host: m.repo.RegistryStr(),
+		Path: fmt.Sprintf("/v2/%s/%s/%s", m.repo.RepositoryStr(), kind, reference),
+	}
+	return u.String()
+}
+
+func (m manifests) do(ctx context.Context, method, address string, mediaType types.MediaType, body []byte) (*http.Response, error) {
+	var content io.Reader
+	if body != nil {
+		content = bytes.NewReader(body) // can be sent again
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, content)
+	if err != nil {
+		return nil, err
+	}
+	if mediaType != "" {
+		request.Header.Set("Content-Type", string(mediaType))
+	}
+	if method == http.MethodGet {
+		request.Header.Set("Accept", strings.Join([]string{string(types.OCIImageIndex), string(types.OCIManifestSchema1)}, ","))
+	}
+	return m.http.Do(request)
+}
+
+// decode reads bounded JSON.
+func decode(r io.Reader, into any) error {
+	raw, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
+	switch {
+	case err != nil:
+		return err
+	case len(raw) > maxManifest:
+		return fmt.Errorf("it has over %d bytes (4 MiB)", maxManifest)
+	}
+	return json.Unmarshal(raw, into)
+}

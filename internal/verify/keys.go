@@ -1,0 +1,137 @@
+package verify
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/root"
+	sigverify "github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/sigstore/sigstore/pkg/signature"
+	"github.com/sigstore/sigstore/pkg/signature/dsse"
+	"github.com/sigstore/sigstore/pkg/signature/options"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+)
+
+// errNotTrusted is the refusal of a signature that no trusted key made. Whether
+// another key made it or its content was changed since cannot be told apart.
+var errNotTrusted = errors.New("not signed by a trusted signer")
+
+// keyring believes the holders of keys.
+type keyring struct {
+	keys []trustedKey
+	log  *Root // its log must hold each signature; nil: not asked for
+}
+
+type trustedKey struct {
+	verifier signature.Verifier
+	name     string
+	hint     string // under which bundles name it
+}
+
+// TrustKeys returns a Trust in the holders of the given public keys. At least
+// one is required.
+func TrustKeys(first crypto.PublicKey, more ...crypto.PublicKey) (Trust, error) {
+	ring, err := newKeyring(first, more...)
+	if err != nil {
+		return Trust{}, err
+	}
+	return Trust{authorities: []authority{ring}}, nil
+}
+
+// TrustLoggedKeys is TrustKeys, for signatures that a transparency log of the
+// root holds and for no others.
+func TrustLoggedKeys(log Root, first crypto.PublicKey, more ...crypto.PublicKey) (Trust, error) {
+	ring, err := newKeyring(first, more...)
+	if err != nil {
+		return Trust{}, err
+	}
+	ring.log = &log
+	return Trust{authorities: []authority{ring}}, nil
+}
+
+func newKeyring(first crypto.PublicKey, more ...crypto.PublicKey) (keyring, error) {
+	var ring keyring
+	for _, public := range append([]crypto.PublicKey{first}, more...) {
+		// Ed25519ph as cosign signs with such keys.
+		verifier, err := signature.LoadDefaultVerifier(public, options.WithED25519ph())
+		if err != nil {
+			return keyring{}, fmt.Errorf("loading a public key: %w", err)
+		}
+		der, err := x509.MarshalPKIXPublicKey(public)
+		if err != nil {
+			return keyring{}, fmt.Errorf("naming a public key: %w", err)
+		}
+		ring.keys = append(ring.keys, trustedKey{verifier: verifier, name: keyName(der), hint: attest.KeyHint(der)})
+	}
+	return ring, nil
+}
+
+// KeyName returns the name under which a key's holder is shown: key and the
+// SHA-256 of the public key in its DER form.
+func KeyName(public crypto.PublicKey) (string, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return "", fmt.Errorf("naming a public key: %w", err)
+	}
+	return keyName(der), nil
+}
+
+func keyName(der []byte) string {
+	sum := sha256.Sum256(der)
+	return "key sha256:" + hex.EncodeToString(sum[:])
+}
+
+func (r keyring) names() []string {
+	names := make([]string, len(r.keys))
+	for i, k := range r.keys {
+		names[i] = k.name
+	}
+	return names
+}
+
+func (r keyring) open(e attest.Envelope, _ attest.Subject) (opened, error) {
+	hint := e.Proof().Material().GetPublicKey().GetHint()
+	for _, k := range r.keys {
+		var payload []byte
+		verifier := dsse.WrapVerifier(k.verifier,
+			dsse.WithExpectedPayloadType(attest.PayloadType), dsse.WithDecodedPayload(&payload))
+		if verifier.VerifySignature(bytes.NewReader(e.Raw()), nil) == nil {
+			return r.logged(e, k, payload)
+		}
+		if hint != "" && hint == k.hint {
+			return opened{}, errors.New("it names a trusted key, whose signature does not fit: its content was changed after signing")
+		}
+	}
+	return opened{}, errNotTrusted
+}
+
+// logged returns what a key's signature covers, once the log holds it if that
+// is asked for.
+func (r keyring) logged(e attest.Envelope, k trustedKey, payload []byte) (opened, error) {
+	if r.log == nil {
+		return opened{payload: payload, signer: k.name}, nil
+	}
+	entity, err := entityOf(e)
+	if err != nil {
+		return opened{}, err
+	}
+	key := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
+		return root.NewExpiringKey(k.verifier, time.Time{}, time.Time{}), nil
+	})
+	stamps, err := sigverify.VerifyTlogEntry(entity, root.TrustedMaterialCollection{r.log.material, key}, 1, true)
+	if err != nil {
+		return opened{}, explainLog(e, err)
+	}
+	found := opened{payload: payload, signer: k.name}
+	if len(stamps) > 0 {
+		found.at = stamps[0].Time
+	}
+	return found, nil
+}

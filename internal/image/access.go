@@ -29,16 +29,19 @@ type Access struct {
 	Insecure  bool              // allow plain HTTP and untrusted TLS
 	UserAgent string            // sent to the registry
 	Transport http.RoundTripper // nil: a transport with time limits
+	Backoff   Backoff           // how failed requests are made again
 }
 
 // RemoteOptions returns the options that reach registries as a describes.
 func (a Access) RemoteOptions() []remote.Option {
-	return []remote.Option{
-		remote.WithTransport(plainHTTPGuard{next: a.transport(), allowed: a.Insecure}),
+	backoff := a.Backoff.orDefault()
+	retry := retrier{next: a.transport(), backoff: backoff}
+	return append(backoff.options(),
+		remote.WithTransport(plainHTTPGuard{next: retry, allowed: a.Insecure}),
 		remote.WithUserAgent(a.UserAgent),
 		remote.WithJobs(4),
 		remote.WithAuthFromKeychain(authn.NewMultiKeychain(a.Login, authn.DefaultKeychain, a.HostLogin)),
-	}
+	)
 }
 
 // Login is a user's name and password at one registry.

@@ -29,16 +29,17 @@ type Access struct {
 	Insecure  bool              // allow plain HTTP and untrusted TLS
 	UserAgent string            // sent to the registry
 	Transport http.RoundTripper // nil: a transport with time limits
+	Backoff   Backoff           // how failed requests are made again
 }
 
 // RemoteOptions returns the options that reach registries as a describes.
 func (a Access) RemoteOptions() []remote.Option {
-	return []remote.Option{
+	return append(a.Backoff.orDefault().options(),
 		remote.WithTransport(a.guarded()),
 		remote.WithUserAgent(a.UserAgent),
 		remote.WithJobs(4),
 		remote.WithAuthFromKeychain(a.keychain()),
-	}
+	)
 }
 
 func (a Access) keychain() authn.Keychain {
@@ -46,7 +47,8 @@ func (a Access) keychain() authn.Keychain {
 }
 
 func (a Access) guarded() http.RoundTripper {
-	return plainHTTPGuard{next: a.transport(), allowed: a.Insecure}
+	retry := retrier{next: a.transport(), backoff: a.Backoff.orDefault()}
+	return plainHTTPGuard{next: retry, allowed: a.Insecure}
 }
 
 // Login is a user's name and password at one registry.

@@ -176,3 +176,9 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// sample is an image of one honest layer.
+func sample(t *testing.T) v1.Image {
+	t.Helper()
+	return imageOf(t, honest(t, archive(t, "sample")))
+}

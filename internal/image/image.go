@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,8 +43,9 @@ func NewRegistry(access Access, limits Limits) *Registry {
 
 // Image is a container image of one platform, pinned and ready to be read.
 type Image struct {
-	subject attest.Subject
-	content v1.Image
+	subject  attest.Subject
+	content  v1.Image
+	platform v1.Platform
 }
 
 // Subject returns the pinned image.
@@ -51,6 +53,10 @@ func (i Image) Subject() attest.Subject { return i.subject }
 
 // Content returns the image. Reading its layers pulls and checks them.
 func (i Image) Content() v1.Image { return i.content }
+
+// Platform returns what the image is for, as in linux/arm64/v8: as its index
+// says, or as its config says where no index does. It is empty if neither does.
+func (i Image) Platform() string { return platformName(i.platform) }
 
 // Resolve pins a reference to what the registry holds under it now. It takes
 // images and indexes. A malformed reference is a usage error.
@@ -92,30 +98,61 @@ func (r *Registry) open(ctx context.Context, reference string, ref name.Referenc
 	if err != nil {
 		return Image{}, err
 	}
-	switch {
-	case descriptor.MediaType.IsIndex():
+	if descriptor.MediaType.IsIndex() {
 		return Image{}, refuseIndex(pinned, descriptor)
-	case !descriptor.MediaType.IsImage():
-		return Image{}, fmt.Errorf("opening %s: its manifest is of type %q, not a container image", reference, descriptor.MediaType)
+	}
+	m, err := r.readManifest(reference, descriptor)
+	if err != nil {
+		return Image{}, err
+	}
+	return r.ready(subject, m)
+}
+
+// manifested is an image of which the manifest was read, and nothing else.
+type manifested struct {
+	reference string // for messages
+	content   v1.Image
+	manifest  *v1.Manifest
+}
+
+// readManifest refuses what is not a container image, or is too much of one.
+func (r *Registry) readManifest(reference string, descriptor *remote.Descriptor) (manifested, error) {
+	if !descriptor.MediaType.IsImage() {
+		return manifested{}, fmt.Errorf("opening %s: its manifest is of type %q, not a container image", reference, descriptor.MediaType)
 	}
 	content, err := descriptor.Image()
 	if err != nil {
-		return Image{}, fmt.Errorf("opening %s: %w", reference, err)
+		return manifested{}, fmt.Errorf("opening %s: %w", reference, err)
 	}
 	manifest, err := content.Manifest()
 	if err != nil {
-		return Image{}, fmt.Errorf("opening %s: its manifest cannot be read: %w", reference, malformed(err))
+		return manifested{}, fmt.Errorf("opening %s: its manifest cannot be read: %w", reference, malformed(err))
 	}
 	if !manifest.Config.MediaType.IsConfig() {
-		return Image{}, fmt.Errorf("opening %s: it holds an artifact of type %q, not a container image", reference, manifest.Config.MediaType)
+		return manifested{}, fmt.Errorf("opening %s: %w", reference, &artifactError{mediaType: string(manifest.Config.MediaType)})
 	}
 	if err := r.checkSizes(manifest); err != nil {
-		return Image{}, fmt.Errorf("opening %s: %w", reference, err)
+		return manifested{}, fmt.Errorf("opening %s: %w", reference, err)
 	}
-	if _, err := content.ConfigFile(); err != nil { // kept by the client
-		return Image{}, fmt.Errorf("opening %s: its config cannot be read: %w", reference, malformed(err))
+	return manifested{reference: reference, content: content, manifest: manifest}, nil
+}
+
+// artifactError is the refusal of an artifact where an image is needed.
+type artifactError struct{ mediaType string }
+
+// Error implements error.
+func (e *artifactError) Error() string {
+	return fmt.Sprintf("it holds an artifact of type %q, not a container image", e.mediaType)
+}
+
+// ready reads the config and returns the image. Its platform is the config's.
+func (r *Registry) ready(subject attest.Subject, m manifested) (Image, error) {
+	config, err := m.content.ConfigFile() // kept by the client
+	if err != nil {
+		return Image{}, fmt.Errorf("opening %s: its config cannot be read: %w", m.reference, malformed(err))
 	}
-	return Image{subject: subject, content: checkedImage{Image: content, limits: r.limits, unpacked: new(atomic.Int64)}}, nil
+	checked := checkedImage{Image: m.content, limits: r.limits, unpacked: new(atomic.Int64)}
+	return Image{subject: subject, content: checked, platform: *cmp.Or(config.Platform(), &v1.Platform{})}, nil
 }
 
 // checkSizes refuses what is too much, and negative sizes: with them the
@@ -177,7 +214,7 @@ func refuseIndex(pinned name.Digest, descriptor *remote.Descriptor) error {
 		}
 		platform := "no platform"
 		if m.Platform != nil {
-			platform = plain.Line(m.Platform.String(), 40)
+			platform = platformName(*m.Platform)
 		}
 		platforms = append(platforms, platform)
 		choices = append(choices, platform+" "+m.Digest.String())

@@ -34,6 +34,7 @@ type checkedImage struct {
 	v1.Image
 	limits   Limits
 	unpacked *atomic.Int64 // bytes of all that was read of its layers
+	shared   *sharedLayers // nil: it shares none with another image
 }
 
 // Layers returns the layers in the order of the manifest.
@@ -51,7 +52,7 @@ func (i checkedImage) Layers() ([]v1.Layer, error) {
 	}
 	checked := make([]v1.Layer, len(layers))
 	for n, l := range layers {
-		checked[n] = checkedLayer{Layer: l, diffID: config.RootFS.DiffIDs[n], limits: i.limits, unpacked: i.unpacked}
+		checked[n] = checkedLayer{Layer: i.shared.layer(l), diffID: config.RootFS.DiffIDs[n], limits: i.limits, unpacked: i.unpacked}
 	}
 	return checked, nil
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -22,6 +23,7 @@ const (
 
 const (
 	attempts = 40 // writes before a contended tag is given up
+	tries    = 4  // of a write that the registry fails at
 	looks    = 12 // at a tag that others keep changing, before it is left as it is
 	quiet    = 2  // looks in a row that find a contended tag unchanged
 )
@@ -41,9 +43,16 @@ type contended interface {
 // when the writers who looked before it have written as well; a tag that others
 // are seen to change is watched until it is left alone.
 func settle(ctx context.Context, s attest.Subject, tag contended) error {
-	busy := false
+	busy, broken := false, 0
 	for attempt := range attempts {
 		wanted, looked, written, err := tag.write(ctx)
+		if passing, ok := errors.AsType[passingError](err); ok && broken < tries {
+			broken++ // what became of it, the next look tells
+			err, written = nil, false
+			if ctx.Err() != nil {
+				err = passing.error
+			}
+		}
 		if err != nil {
 			return fmt.Errorf("attaching to %s: %w", s, err)
 		}
@@ -112,3 +121,10 @@ func wait(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// passingError is the failure of a write that may have happened all the same, and
+// that another attempt may not meet.
+type passingError struct{ error }
+
+// Unwrap returns the failure.
+func (e passingError) Unwrap() error { return e.error }

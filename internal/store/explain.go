@@ -35,7 +35,7 @@ func explain(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &status):
 		return explainStatus(status)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+	case cutOff(err):
 		return fault.WithHint(errors.New("the registry broke the connection"), "try again; if it stays so, its own log will say more")
 	case errors.As(err, &network):
 		return fault.WithHint(fmt.Errorf("the registry cannot be reached: %w", network),
@@ -74,6 +74,23 @@ func explainWrite(ctx context.Context, where string, err error) error {
 				"which needs no tag where the registry has the referrers API")
 	}
 	return explained
+}
+
+// passing marks an explained failure of a write if it is of the kind that passes.
+func passing(err, explained error) error {
+	status, ok := errors.AsType[*transport.Error](err)
+	if ok && status.StatusCode != http.StatusTooManyRequests && status.StatusCode < http.StatusInternalServerError {
+		return explained
+	}
+	if ok || cutOff(err) {
+		return passingError{explained}
+	}
+	return explained
+}
+
+// cutOff reports whether a connection ended before its time.
+func cutOff(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // immutable reports whether a registry refuses to overwrite a tag. Amazon ECR

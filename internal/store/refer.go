@@ -259,7 +259,7 @@ func (w *referrerWriter) write(ctx context.Context) (wanted []string, looked tim
 		return nil, looked, false, explain(ctx, err)
 	}
 	if _, err := w.put(ctx, w.fallbackTag(), types.OCIImageIndex, raw); err != nil {
-		return nil, looked, false, explainWrite(ctx, w.repo.Tag(w.fallbackTag()).String(), err)
+		return nil, looked, false, passing(err, explainWrite(ctx, w.repo.Tag(w.fallbackTag()).String(), err))
 	}
 	return digestsIn(index.Manifests), looked, true, nil
 }

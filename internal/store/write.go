@@ -86,7 +86,7 @@ func (w *writer) write(ctx context.Context) (wanted []string, looked time.Time, 
 		return nil, looked, false, err
 	}
 	if err := w.pusher.Put(ctx, w.tag, all); err != nil {
-		return nil, looked, false, explainWrite(ctx, w.tag.String(), err)
+		return nil, looked, false, passing(err, explainWrite(ctx, w.tag.String(), err))
 	}
 	return digests(slices.Concat(staying, w.added)), looked, true, nil
 }

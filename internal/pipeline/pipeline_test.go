@@ -39,7 +39,9 @@ func TestAStageThatFailsEndsTheRun(t *testing.T) {
 		{"sign", func(_ *place, job *pipeline.Job) {
 			job.Brought = []attest.Predicate{{Type: review, Body: []byte("{")}}
 		}},
-		{"attach", func(p *place, _ *pipeline.Job) { p.rooms.Stores = []pipeline.Store{failingStore{p.rooms.Stores[0], failure}} }},
+		{"attach", func(p *place, _ *pipeline.Job) {
+			p.rooms.Stores = []pipeline.Store{failingStore{p.rooms.Stores[0], failure}}
+		}},
 	}
 	for _, test := range tests {
 		t.Run(test.stage, func(t *testing.T) {

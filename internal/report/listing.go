@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -12,11 +13,11 @@ import (
 
 // Row is one line of what is attached.
 type Row struct {
-	Format   string    `json:"format"`        // att or bundle
-	Type     string    `json:"predicateType"` // as its statement or, failing that, its annotation says
-	Time     time.Time `json:"time,omitzero"` // when it was made, as its statement says
-	Size     int64     `json:"size"`          // bytes
-	Digest   string    `json:"digest"`        // of the envelope
+	Format   string    `json:"format,omitempty"` // att or bundle
+	Type     string    `json:"predicateType"`    // as its statement or, failing that, its annotation says
+	Time     time.Time `json:"time,omitzero"`    // when it was made, as its statement says
+	Size     int64     `json:"size"`             // bytes
+	Digest   string    `json:"digest"`           // of the envelope
 	Verified bool      `json:"verified"`
 	Signer   string    `json:"signer,omitempty"` // where it is verified
 	Reason   string    `json:"reason,omitempty"` // where it is not
@@ -32,9 +33,12 @@ func ListingJSON(rows []Row) ([]byte, error) {
 	return indented("what is attached", bounded)
 }
 
-// Listing returns what is attached as a table.
+// Listing returns what is attached as a table. The column of formats is there
+// where rows have one.
 func Listing(rows []Row, style Style) []byte {
 	t := &text{style: style}
+	formats := slices.ContainsFunc(rows, func(r Row) bool { return r.Format != "" })
+	headings := []string{"TYPE", "TIME", "SIZE", "AS", "ATTESTATION", "SIGNED BY"}
 	cells := make([][]string, len(rows))
 	for i, r := range rows {
 		signer := shortDigest(r.Signer)
@@ -42,8 +46,14 @@ func Listing(rows []Row, style Style) []byte {
 			signer = "not verified: " + shortDigest(r.Reason)
 		}
 		cells[i] = []string{attest.ShortType(r.Type), shownTime(r.Time), humanSize(r.Size), r.Format, shortDigest(r.Digest), signer}
+		if !formats {
+			cells[i] = slices.Delete(cells[i], 3, 4)
+		}
 	}
-	t.table([]string{"TYPE", "TIME", "SIZE", "AS", "ATTESTATION", "SIGNED BY"}, cells)
+	if !formats {
+		headings = slices.Delete(headings, 3, 4)
+	}
+	t.table(headings, cells)
 	return t.out.Bytes()
 }
 
@@ -61,7 +71,7 @@ func VerifiedTable(verified []verify.Verified, rejected []pipeline.Rejection, st
 	rows := make([]Row, 0, len(verified)+len(rejected))
 	for _, v := range verified {
 		rows = append(rows, Row{
-			Type: v.PredicateType(), Time: v.Statement().ClaimedTime(), Verified: true, Signer: v.Signer(),
+			Type: v.PredicateType(), Time: v.Time(), Verified: true, Signer: v.Signer(),
 			Size: int64(len(v.Envelope().Raw())), Digest: v.Envelope().Digest(),
 		})
 	}

@@ -79,7 +79,12 @@ func (b SBOM) spdx() ([]byte, error) {
 // id returns a UUID of version 8 (RFC 9562) over what the SBOM is a function
 // of: the image and the version of syft.
 func (b SBOM) id() uuid.UUID {
-	sum := sha256.Sum256([]byte("hallmark sbom\n" + b.subject.String() + "\n" + b.content.Descriptor.Version))
+	return uuidOf([]byte("hallmark sbom\n" + b.subject.String() + "\n" + b.content.Descriptor.Version))
+}
+
+// uuidOf returns the UUID of version 8 that stands for a content.
+func uuidOf(content []byte) uuid.UUID {
+	sum := sha256.Sum256(content)
 	var id uuid.UUID
 	copy(id[:], sum[:])
 	id[6] = id[6]&0x0f | 0x80

@@ -42,6 +42,7 @@ func inputs() []input {
 	signing := []string{cmdRun, cmdAttest}
 	return []input{
 		{name: "image", usage: "the image, when it is not given as an argument; a tag is resolved once", commands: registry},
+		{name: "platforms", kind: list, preset: "all", usage: "of an index: the platforms to examine, as linux/amd64", commands: []string{cmdRun}},
 		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* if it is theirs", commands: registry},
 		{name: "registry-password", usage: "password or token for the image's registry", commands: registry},
 		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: registry},

@@ -140,7 +140,7 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	job := pipeline.Job{Reference: p.reference, Formats: wanted, Brought: brought, Push: push, History: history, Rules: rules}
+	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), Formats: wanted, Brought: brought, Push: push, History: history, Rules: rules}
 	return job, checkTypes(job, scanned)
 }
 

@@ -19,6 +19,7 @@ type Finding struct {
 	EPSS         *EPSS        `json:"epss,omitempty"`
 	KEV          *KEV         `json:"kev,omitempty"`
 	SuppressedBy *Suppression `json:"suppressedBy,omitempty"`
+	Platforms    []string     `json:"platforms,omitempty"` // of an index, those that it is in
 }
 
 // Package is the package a finding is in.
@@ -124,11 +125,12 @@ type Database struct {
 
 // Scan is the outcome of one scan.
 type Scan struct {
-	Scanner  Scanner
-	Database Database
-	Findings []Finding // in the order of Sort
-	Started  time.Time
-	Finished time.Time
+	Scanner   Scanner
+	Database  Database
+	Findings  []Finding         // in the order of Sort
+	Platforms []PlatformSummary // of an index; empty: the scan of one image
+	Started   time.Time
+	Finished  time.Time
 }
 
 // Scanner names the program that matched packages against the database.
@@ -140,9 +142,10 @@ type Scanner struct {
 // Summary is the free-form scanner.result of the attested scan: what policies
 // and reports read.
 type Summary struct {
-	Counts   SummaryCounts `json:"counts"`
-	Findings []Finding     `json:"findings"`
-	Database Database      `json:"database"`
+	Counts    SummaryCounts     `json:"counts"`
+	Findings  []Finding         `json:"findings"`
+	Database  Database          `json:"database"`
+	Platforms []PlatformSummary `json:"platforms,omitempty"` // of an index
 }
 
 // SummaryCounts holds raw and effective counts side by side.
@@ -159,9 +162,10 @@ func (s Scan) Summary() Summary {
 		findings = []Finding{}
 	}
 	return Summary{
-		Counts:   SummaryCounts{Raw: raw, Effective: effective},
-		Findings: findings,
-		Database: s.Database,
+		Counts:    SummaryCounts{Raw: raw, Effective: effective},
+		Findings:  findings,
+		Database:  s.Database,
+		Platforms: s.Platforms,
 	}
 }
 

@@ -7,6 +7,9 @@
 // are checked while they stream: against the digest in the manifest, against
 // the diff id in the config, and against bounds on their unpacked size, each and
 // all together.
+//
+// Registries fail for a moment, and limit how often they are asked. What may
+// pass is tried again in one place, retrier, for pulling and for pushing.
 package image
 
 import (

@@ -175,6 +175,8 @@ func entriesOf(descriptor *remote.Descriptor) ([]v1.Descriptor, error) {
 		switch {
 		case entry.Size < 0:
 			return nil, fmt.Errorf("its index lists %s with %d bytes", entry.Digest, entry.Size)
+		case entry.MediaType == "":
+			return nil, fmt.Errorf("its index does not say what %s is", entry.Digest)
 		case entry.MediaType.IsIndex():
 			return nil, fmt.Errorf("its index lists another index, %s, and an index of images is needed", entry.Digest)
 		}
@@ -182,13 +184,12 @@ func entriesOf(descriptor *remote.Descriptor) ([]v1.Descriptor, error) {
 	return manifest.Manifests, nil
 }
 
-// take sorts an entry in, and opens it if it is an image that is asked for.
+// take sorts an entry in, and opens it if it is an image.
 func (i *indexReader) take(ctx context.Context, entry v1.Descriptor) error {
 	switch {
 	case attestation(entry):
-		of, err := v1.NewHash(entry.Annotations[referenceDigest])
 		described := describe(entry)
-		if err == nil {
+		if of, err := v1.NewHash(entry.Annotations[referenceDigest]); err == nil {
 			described.Of = of.String()
 		}
 		i.opened.attestations = append(i.opened.attestations, described)
@@ -197,6 +198,12 @@ func (i *indexReader) take(ctx context.Context, entry v1.Descriptor) error {
 		i.opened.artifacts = append(i.opened.artifacts, describe(entry))
 		return nil
 	}
+	return i.add(ctx, entry)
+}
+
+// add opens the image of an entry if it is asked for. What for it is may be known
+// only then; and that it is no image, which an entry for a platform must be.
+func (i *indexReader) add(ctx context.Context, entry v1.Descriptor) error {
 	named := entry.Platform != nil && entry.Platform.OS != ""
 	if named && !i.wanted.takes(*entry.Platform) || i.seen[entry.Digest] {
 		return nil

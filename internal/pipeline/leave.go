@@ -34,7 +34,7 @@ func (r *run) leave(ctx context.Context, predicates []attest.Predicate) error {
 // sign makes the complete set for each store, in the form that its readers
 // expect. What is there already, just so and by this signer, is not signed again.
 func (r *run) sign(ctx context.Context, predicates []attest.Predicate) ([]set, error) {
-	end := r.Progress.Stage("sign")
+	end := r.stage("sign")
 	sets := make([]set, len(r.Stores))
 	signed := 0
 	for i, s := range r.Stores {
@@ -112,11 +112,14 @@ func (r *run) unchanged(own []verify.Verified, p attest.Predicate) (attest.Envel
 
 // attach gives each store its set.
 func (r *run) attach(ctx context.Context, sets []set) error {
+	if !r.job.Push && r.result.Platform != "" {
+		return nil // the index says so
+	}
 	if !r.job.Push {
 		r.note("nothing was pushed: the attestations were signed and verified here only")
 		return nil
 	}
-	end := r.Progress.Stage("attach")
+	end := r.stage("attach")
 	attached := 0
 	for _, s := range sets {
 		receipt, err := s.store.Attach(ctx, r.result.Subject, s.signed, r.replaces)
@@ -150,7 +153,7 @@ func (r *run) mine(e attest.Envelope) bool {
 // readBack examines what the registry holds now and finds this run's own
 // attestations in it.
 func (r *run) readBack(ctx context.Context, sets []set) error {
-	end := r.Progress.Stage("verify")
+	end := r.stage("verify")
 	from := r.Attached
 	if !r.job.Push {
 		from = unpushed{Lister: r.Attached, sets: sets, replaces: r.replaces}

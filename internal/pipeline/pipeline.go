@@ -24,7 +24,7 @@ import (
 // Images pins references and opens the images that they name.
 type Images interface {
 	Resolve(ctx context.Context, reference string) (attest.Subject, error)
-	Open(ctx context.Context, reference string) (image.Image, error)
+	OpenAll(ctx context.Context, reference string, platforms []string) (image.Opened, error)
 	Moved(ctx context.Context, s attest.Subject) (now string, moved bool, err error)
 }
 
@@ -61,6 +61,7 @@ type Progress interface {
 // Job is what a run is asked for.
 type Job struct {
 	Reference string
+	Platforms []string           // of an index; none: all
 	Formats   []catalog.Format   // of the SBOMs to attest
 	Brought   []attest.Predicate // what the user brings
 	Push      bool               // false: everything but writing to the registry
@@ -93,6 +94,8 @@ type Document struct {
 // Result is what came of a run. On an error it holds what there was until then.
 type Result struct {
 	Subject    attest.Subject
+	Platform   string   // of an image that belongs to an index
+	Platforms  []Result // of an index, one for each image
 	Ecosystems []catalog.Ecosystem
 	SBOMs      []Document
 	Scan       *finding.Scan     // nil: no scan was asked for
@@ -110,7 +113,7 @@ type Result struct {
 // verdict that denies is not an error.
 func Run(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 	r := newRun(job, rooms)
-	img, err := r.open(ctx)
+	opened, err := r.open(ctx)
 	if err != nil {
 		return r.result, err
 	}
@@ -118,17 +121,27 @@ func Run(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 	if err != nil {
 		return r.result, err
 	}
-	bom, err := r.catalog(ctx, img)
+	if opened.IsIndex() {
+		err = r.runIndex(ctx, opened, scanner)
+	} else {
+		err = r.runImage(ctx, opened.Images()[0], scanner)
+	}
 	if err != nil {
 		return r.result, err
 	}
-	predicates, err := r.gather(ctx, bom, scanner)
+	r.warnIfMoved(ctx)
+	return r.result, ctx.Err()
+}
+
+// runImage does the job for one image.
+func (r *run) runImage(ctx context.Context, img image.Image, scanner Scanner) error {
+	predicates, err := r.examine(ctx, img, scanner)
 	if err != nil {
-		return r.result, err
+		return err
 	}
 	if err := r.leave(ctx, predicates); err != nil {
-		return r.result, err
+		return err
 	}
 	r.gate(ctx)
-	return r.result, ctx.Err()
+	return nil
 }

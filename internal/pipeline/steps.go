@@ -22,16 +22,39 @@ type run struct {
 
 func newRun(job Job, rooms Rooms) *run { return &run{Rooms: rooms, job: job} }
 
-func (r *run) open(ctx context.Context) (image.Image, error) {
+func (r *run) open(ctx context.Context) (image.Opened, error) {
 	end := r.Progress.Stage("resolve")
-	img, err := r.Images.Open(ctx, r.job.Reference)
+	opened, err := r.Images.OpenAll(ctx, r.job.Reference, r.job.Platforms)
 	if err != nil {
 		end("", err)
-		return image.Image{}, err
+		return image.Opened{}, err
 	}
-	r.result.Subject = img.Subject()
-	end(img.Subject().String(), nil)
-	return img, nil
+	r.result.Subject = opened.Subject()
+	outcome := opened.Subject().String()
+	if opened.IsIndex() {
+		outcome += ", an index of " + plain.Count(len(opened.Images()), "platform")
+	}
+	end(outcome, nil)
+	return opened, nil
+}
+
+// stage begins a stage of this run, whose outcome names the platform if it is that
+// of one.
+func (r *run) stage(name string) func(outcome string, err error) {
+	end := r.Progress.Stage(name)
+	if r.result.Platform == "" {
+		return end
+	}
+	return func(outcome string, err error) { end(r.result.Platform+": "+outcome, err) }
+}
+
+// examine catalogs and scans an image, and makes what will be attested of it.
+func (r *run) examine(ctx context.Context, img image.Image, scanner Scanner) ([]attest.Predicate, error) {
+	bom, err := r.catalog(ctx, img)
+	if err != nil {
+		return nil, err
+	}
+	return r.gather(ctx, bom, scanner)
 }
 
 // openDatabase returns the scanner, or nil where no scan is asked for.
@@ -54,7 +77,7 @@ func (r *run) openDatabase(ctx context.Context) (Scanner, error) {
 }
 
 func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error) {
-	end := r.Progress.Stage("catalog")
+	end := r.stage("catalog")
 	bom, err := r.Catalog(ctx, img.Subject(), img.Content(), r.job.TempDir)
 	if err != nil {
 		end("", err)
@@ -101,7 +124,7 @@ func sbomPredicate(format catalog.Format, document []byte) attest.Predicate {
 }
 
 func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) (attest.Predicate, error) {
-	end := r.Progress.Stage("scan")
+	end := r.stage("scan")
 	scan, err := scanner.Scan(ctx, bom)
 	if err != nil {
 		end("", err)
@@ -118,14 +141,13 @@ func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) (atte
 }
 
 func (r *run) gate(ctx context.Context) {
-	end := r.Progress.Stage("gate")
+	end := r.stage("gate")
 	r.result.Verdict = r.job.Rules.Decide(ctx, policy.Evidence{
 		Verified: r.result.Verified, Own: r.result.Attached, Now: r.Now(),
 	})
-	if len(r.job.Rules.Policies) == 0 && !r.job.Rules.Cutoff.Set() {
+	if len(r.job.Rules.Policies) == 0 && !r.job.Rules.Cutoff.Set() && r.result.Platform == "" {
 		r.note("nothing was gated on: no policy and no severity-cutoff is given")
 	}
-	r.warnIfMoved(ctx)
 	end(r.result.Verdict.Outcome.String(), nil)
 }
 

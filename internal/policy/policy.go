@@ -89,6 +89,7 @@ func (o *Outcome) UnmarshalJSON(data []byte) error {
 // built-in rule.
 type Result struct {
 	Name          string   `json:"name"`                    // the policy's file, or severity-cutoff, database-age
+	Platform      string   `json:"platform,omitempty"`      // of an index, whose image it is about; empty: the index, or the image
 	Title         string   `json:"title,omitempty"`         // what it asks for, in words
 	PredicateType string   `json:"predicateType,omitempty"` // URI; empty: attestations of every type
 	Outcome       Outcome  `json:"outcome"`
@@ -116,4 +117,26 @@ func worst(results []Result) Outcome {
 		}
 	}
 	return outcome
+}
+
+// About returns the verdict as one about a platform's image of an index.
+func (v Verdict) About(platform string) Verdict {
+	results := slices.Clone(v.Results)
+	for i := range results {
+		results[i].Platform = platform
+	}
+	return Verdict{Outcome: v.Outcome, Results: results}
+}
+
+// Together returns the verdict of several, which is the worst of them. None is
+// undecided.
+func Together(verdicts ...Verdict) Verdict {
+	var all Verdict
+	for i, v := range verdicts {
+		all.Results = append(all.Results, v.Results...)
+		if i == 0 || v.Outcome == Deny || v.Outcome == Undecided && all.Outcome != Deny {
+			all.Outcome = v.Outcome
+		}
+	}
+	return all
 }

@@ -22,6 +22,7 @@ const (
 	fileVerdict      = "verdict.json"
 	fileSummary      = "summary.md"
 	dirAttestations  = "attestations"
+	dirPlatforms     = "platforms"
 	suffixStatement  = ".statement.json"
 	suffixEnvelope   = ".envelope.json"
 	ownerAndReaders  = 0o644
@@ -38,12 +39,7 @@ func Prepare(path string) (Folder, error) {
 	if err := os.MkdirAll(path, ownerAndSearches); err != nil {
 		return Folder{}, unwritable(path, err)
 	}
-	for _, name := range []string{fileCycloneDX, fileSPDX, fileScan, fileVerdict, fileSummary} {
-		if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return Folder{}, unwritable(path, err)
-		}
-	}
-	if err := clearAttestations(filepath.Join(path, dirAttestations)); err != nil {
+	if err := clearReports(path); err != nil {
 		return Folder{}, unwritable(path, err)
 	}
 	probe, err := os.CreateTemp(path, ".hallmark-")
@@ -51,6 +47,28 @@ func Prepare(path string) (Folder, error) {
 		return Folder{}, unwritable(path, err)
 	}
 	return Folder{path: path}, errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// clearReports removes the reports of an earlier run, those of each platform
+// included, by their names.
+func clearReports(path string) error {
+	for _, name := range []string{fileCycloneDX, fileSPDX, fileScan, fileVerdict, fileSummary} {
+		if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	platforms, err := filepath.Glob(filepath.Join(escapeGlob(path), dirPlatforms, "*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range platforms {
+		if err := clearReports(dir); err != nil {
+			return err
+		}
+		_ = os.Remove(dir) // stays where something else is in it
+	}
+	_ = os.Remove(filepath.Join(path, dirPlatforms))
+	return clearAttestations(filepath.Join(path, dirAttestations))
 }
 
 // clearAttestations removes the statements and envelopes of an earlier run, by
@@ -102,6 +120,11 @@ func (f Folder) Write(r pipeline.Result, decided bool) error {
 	if err := f.Attestations(r.Attached); err != nil {
 		return err
 	}
+	for _, p := range r.Platforms {
+		if err := f.platform(p); err != nil {
+			return err
+		}
+	}
 	if !decided {
 		return nil
 	}
@@ -113,6 +136,15 @@ func (f Folder) Write(r pipeline.Result, decided bool) error {
 		return err
 	}
 	return f.file(fileVerdict, verdict)
+}
+
+// platform writes the reports of one image of an index to a folder of its own.
+func (f Folder) platform(p pipeline.Result) error {
+	own := Folder{path: filepath.Join(f.path, dirPlatforms, fileName(p.Platform))}
+	if err := os.MkdirAll(own.path, ownerAndSearches); err != nil {
+		return unwritable(f.path, err)
+	}
+	return own.Write(p, false)
 }
 
 // Attestations writes statements and envelopes of verified attestations to the

@@ -29,6 +29,7 @@ func Summary(r pipeline.Result) []byte {
 		fmt.Fprintf(&out, "> %s\n\n", cell(note))
 	}
 	summarizeChecks(&out, r)
+	summarizePlatforms(&out, r)
 	if r.Scan != nil {
 		summarizeFindings(&out, *r.Scan)
 	}
@@ -51,6 +52,25 @@ func summarizeChecks(out *bytes.Buffer, r pipeline.Result) {
 			reasons = append(reasons, cell(reason))
 		}
 		fmt.Fprintf(out, "| %s | %s | %s |\n", cell(checkName(c)), c.Outcome, strings.Join(reasons, "<br>"))
+	}
+	out.WriteString("\n")
+}
+
+func summarizePlatforms(out *bytes.Buffer, r pipeline.Result) {
+	if len(r.Platforms) == 0 {
+		return
+	}
+	out.WriteString("| platform | image | findings | verdict |\n|---|---|---|---|\n")
+	for i, p := range r.Platforms {
+		if i == summaryRows {
+			fmt.Fprintf(out, "\n%d more are in %s.\n", len(r.Platforms)-i, fileVerdict)
+			break
+		}
+		found := "not scanned"
+		if p.Scan != nil {
+			found = countLine(p.Scan.Summary().Counts.Effective)
+		}
+		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", cell(p.Platform), cell(shortDigest(p.Subject.Digest().DigestStr())), found, p.Verdict.Outcome)
 	}
 	out.WriteString("\n")
 }

@@ -40,6 +40,7 @@ func Text(r pipeline.Result, style Style) []byte {
 	if r.Scan != nil {
 		t.findings(*r.Scan)
 	}
+	t.platforms(r)
 	t.attestations(r)
 	t.checks(r.Verdict)
 	for _, note := range r.Notes {
@@ -121,6 +122,26 @@ func (t *text) findings(scan finding.Scan) {
 	}
 }
 
+// platforms lists the images of an index with what is in them.
+func (t *text) platforms(r pipeline.Result) {
+	rows := [][]string{}
+	for _, p := range r.Platforms {
+		found := "not scanned"
+		if p.Scan != nil {
+			found = countLine(p.Scan.Summary().Counts.Effective)
+		}
+		packages := 0
+		for _, e := range p.Ecosystems {
+			packages += e.Packages
+		}
+		rows = append(rows, []string{p.Platform, shortDigest(p.Subject.Digest().DigestStr()), plain.Count(packages, "package"), found, p.Verdict.Outcome.String()})
+	}
+	if len(rows) > 0 {
+		t.line("")
+		t.table([]string{"PLATFORM", "IMAGE", "PACKAGES", "FINDINGS", "VERDICT"}, rows)
+	}
+}
+
 // fixedIn names the versions that fix a finding.
 func fixedIn(f finding.Finding) string {
 	if !f.Fixable() {
@@ -179,10 +200,14 @@ func (t *text) checks(v policy.Verdict) {
 
 // checkName is what a check asks for, and which file or rule asks.
 func checkName(c policy.Result) string {
-	if c.Title == "" || c.Title == c.Name {
-		return c.Name
+	name := c.Name
+	if c.Title != "" && c.Title != c.Name {
+		name = c.Title + " (" + c.Name + ")"
 	}
-	return c.Title + " (" + c.Name + ")"
+	if c.Platform != "" {
+		name = c.Platform + ": " + name
+	}
+	return name
 }
 
 func (t *text) outcome(o policy.Outcome) string {

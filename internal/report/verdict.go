@@ -27,17 +27,27 @@ type verdictDocument struct {
 	Database     *finding.Database      `json:"database,omitempty"` // that the scan was made with
 	ScannedOn    *time.Time             `json:"scannedOn,omitempty"`
 	Packages     map[string]int         `json:"packages,omitempty"`
+	Platforms    []verdictPlatform      `json:"platforms,omitempty"` // of an index
 	Checks       []verdictCheck         `json:"checks"`
 	Attestations []verdictAttestation   `json:"attestations"` // verified
 	Rejected     []verdictRejection     `json:"rejected"`
 	Notes        []string               `json:"notes"`
 }
 
+type verdictPlatform struct {
+	Platform string                 `json:"platform"`
+	Digest   string                 `json:"digest"`
+	Verdict  string                 `json:"verdict"`
+	Counts   *finding.SummaryCounts `json:"counts,omitempty"`
+	Packages map[string]int         `json:"packages"`
+}
+
 type verdictCheck struct {
-	Name    string   `json:"name"`
-	Title   string   `json:"title,omitempty"`
-	Verdict string   `json:"verdict"`
-	Reasons []string `json:"reasons"`
+	Name     string   `json:"name"`
+	Platform string   `json:"platform,omitempty"` // absent: about the index, or the image
+	Title    string   `json:"title,omitempty"`
+	Verdict  string   `json:"verdict"`
+	Reasons  []string `json:"reasons"`
 }
 
 type verdictAttestation struct {
@@ -63,14 +73,19 @@ func Verdict(r pipeline.Result) ([]byte, error) {
 		Digest:       "sha256:" + r.Subject.Hex(),
 		Verdict:      r.Verdict.Outcome.String(),
 		Pushed:       r.Pushed,
-		Packages:     map[string]int{},
 		Checks:       checks(r.Verdict),
 		Attestations: attestations(r),
 		Rejected:     []verdictRejection{},
 		Notes:        append([]string{}, r.Notes...),
 	}
-	for _, e := range r.Ecosystems {
-		doc.Packages[e.Name] = e.Packages
+	doc.Packages = packages(r)
+	for _, p := range r.Platforms {
+		one := verdictPlatform{Platform: p.Platform, Digest: p.Subject.Digest().DigestStr(), Verdict: p.Verdict.Outcome.String(), Packages: packages(p)}
+		if p.Scan != nil {
+			counts := p.Scan.Summary().Counts
+			one.Counts = &counts
+		}
+		doc.Platforms = append(doc.Platforms, one)
 	}
 	if r.Scan != nil {
 		counts := r.Scan.Summary().Counts
@@ -84,11 +99,19 @@ func Verdict(r pipeline.Result) ([]byte, error) {
 	return indented("verdict.json", doc)
 }
 
+func packages(r pipeline.Result) map[string]int {
+	out := map[string]int{}
+	for _, e := range r.Ecosystems {
+		out[e.Name] = e.Packages
+	}
+	return out
+}
+
 func checks(v policy.Verdict) []verdictCheck {
 	out := []verdictCheck{}
 	for _, c := range v.Results {
 		out = append(out, verdictCheck{
-			Name: c.Name, Title: c.Title, Verdict: c.Outcome.String(), Reasons: append([]string{}, c.Reasons...),
+			Name: c.Name, Platform: c.Platform, Title: c.Title, Verdict: c.Outcome.String(), Reasons: append([]string{}, c.Reasons...),
 		})
 	}
 	return out

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,6 +47,7 @@ func TestPeersSignWithoutAKey(t *testing.T) {
 		root := []string{"--insecure-ignore-sct", "--trusted-root", sigstore.TrustedRoot}
 		p.judges("cosign3", root, sigstore.Issuer.GitHub, image)
 		p.judges("cosign", slices.Concat(root, []string{"--new-bundle-format", "--use-signed-timestamps"}), sigstore.Issuer.GitHub, image)
+		p.controllerJudges(sigstore, "bundle", sigstore.Issuer.GitHub, image)
 	})
 
 	t.Run("an .att of cosign 2, in a job of GitLab", func(t *testing.T) {
@@ -62,6 +64,7 @@ func TestPeersSignWithoutAKey(t *testing.T) {
 			"--timestamp-certificate-chain", sigstore.TimestampChain.Whole,
 			"--ca-roots", sigstore.FulcioChain.Root, "--ca-intermediates", sigstore.FulcioChain.Intermediates,
 		}), sigstore.Issuer.GitLab, image)
+		p.controllerJudges(sigstore, "legacy", sigstore.Issuer.GitLab, image)
 	})
 }
 
@@ -83,6 +86,44 @@ func (p *place) judges(cosign string, flags []string, signer world.Identity, ima
 	}
 	if got := verify(signer.Subject, nobody); got.code == 0 || !strings.Contains(got.stderr, signer.Issuer) {
 		p.t.Errorf("%s takes it for signed under another issuer: exit %d\n%s", cosign, got.code, got.stderr)
+	}
+}
+
+// controllerJudges lets Policy Controller's tester admit an image, with
+// attestations in a format, for who signed them and for somebody else.
+func (p *place) controllerJudges(sigstore *world.Sigstore, format string, signer world.Identity, image string) {
+	p.t.Helper()
+	admit := func(subject string) outcome {
+		policy := p.file("keyless.yaml", fmt.Sprintf(`apiVersion: policy.sigstore.dev/v1beta1
+kind: ClusterImagePolicy
+metadata:
+  name: keyless
+spec:
+  images:
+  - glob: "**"
+  authorities:
+  - name: keyless
+    signatureFormat: %s
+    keyless:
+      url: %s
+      trustRootRef: %[3]s
+      insecureIgnoreSCT: true
+      identities:
+      - issuer: %s
+        subject: %s
+    rfc3161timestamp:
+      trustRootRef: %[3]s
+    attestations:
+    - name: approval
+      predicateType: %[6]s
+`, format, sigstore.FulcioURL, world.TrustRootName, signer.Issuer, subject, typeOfOurOwn))
+		return p.run("tester", "-trustroot", sigstore.ControllerTrustRoot, "-policy", policy, "-image", image, "-log-level", "error")
+	}
+	if got := admit(signer.Subject); got.code != 0 {
+		p.t.Errorf("the controller refuses what %s signed:\n%s", signer.Subject, got.stdout)
+	}
+	if got := admit("https://github.com/somebody/else"); got.code == 0 || !strings.Contains(got.stdout, signer.Subject) {
+		p.t.Errorf("the controller takes it for signed by somebody else: exit %d\n%s", got.code, got.stdout)
 	}
 }
 

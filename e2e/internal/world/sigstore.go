@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 )
 
+// TrustRootName is what a ClusterImagePolicy calls the TrustRoot.
+const TrustRootName = "private"
+
 // Sigstore is a running deployment of its own: Fulcio, Rekor v2 and a timestamp
 // authority, the real ones, with an issuer of tokens before them. It has no
 // certificate transparency log. Nothing of it outlives its folder.
@@ -14,8 +17,9 @@ type Sigstore struct {
 	RekorURL     string
 	TimestampURL string // with the path of the service, as clients take it
 
-	TrustedRoot   string // the file trusted_root.json
-	SigningConfig string // the file signing_config.json, version 0.2
+	TrustedRoot         string // the file trusted_root.json
+	SigningConfig       string // the file signing_config.json, version 0.2
+	ControllerTrustRoot string // a file with a TrustRoot, Policy Controller's resource
 
 	FulcioChain    Chain
 	TimestampChain Chain
@@ -31,11 +35,12 @@ type Sigstore struct {
 // machine.
 func StartSigstore(ctx context.Context, dir string) (*Sigstore, error) {
 	s := &Sigstore{
-		TrustedRoot:    filepath.Join(dir, "trusted_root.json"),
-		SigningConfig:  filepath.Join(dir, "signing_config.json"),
-		FulcioChain:    chainIn(dir, "fulcio"),
-		TimestampChain: chainIn(dir, "timestamp"),
-		RekorKey:       filepath.Join(dir, "rekor.pub"),
+		TrustedRoot:         filepath.Join(dir, "trusted_root.json"),
+		SigningConfig:       filepath.Join(dir, "signing_config.json"),
+		ControllerTrustRoot: filepath.Join(dir, "trustroot.yaml"),
+		FulcioChain:         chainIn(dir, "fulcio"),
+		TimestampChain:      chainIn(dir, "timestamp"),
+		RekorKey:            filepath.Join(dir, "rekor.pub"),
 	}
 	if err := s.start(ctx, dir); err != nil {
 		return nil, errors.Join(err, s.Stop())
@@ -73,7 +78,7 @@ func (s *Sigstore) start(ctx context.Context, dir string) error {
 	if err := fetchTimestampChain(ctx, s.TimestampURL, s.TimestampChain); err != nil {
 		return err
 	}
-	return s.writeTrust(ctx, dir)
+	return errors.Join(s.writeTrust(ctx, dir), s.writeTrustRoot())
 }
 
 // Stop ends the deployment and waits for it.

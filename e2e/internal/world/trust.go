@@ -43,7 +43,7 @@ func (c Chain) write(certificates ...[]byte) error {
 // writeTrust describes the deployment in the two files that clients take, with
 // cosign's own commands for it.
 func (s *Sigstore) writeTrust(ctx context.Context, dir string) error {
-	// Validity starts before the first certificate does.
+	// Everything that this deployment signs comes after.
 	start := ",start-time=" + time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
 	service := start + ",operator=hallmark-ci"
 	for _, args := range [][]string{

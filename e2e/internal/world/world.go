@@ -1,7 +1,7 @@
 // Package world sets up what the end-to-end tests and the benchmark run
-// against: Debian's docker-registry on loopback, a deployment of Sigstore, the pinned
-// peers, images and a vulnerability database. Nothing of it is a stand-in but
-// the hosts' token endpoints.
+// against: Debian's docker-registry on loopback, a deployment of Sigstore, the
+// pinned peers, images and a vulnerability database. Nothing of it is a
+// stand-in but the hosts' token endpoints.
 //
 // Everything expects to be run from the folder e2e of a checkout, after make
 // has put the product and the peers below .cache.

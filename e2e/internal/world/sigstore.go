@@ -32,7 +32,7 @@ type Sigstore struct {
 
 // StartSigstore starts a deployment on loopback that keeps everything in dir,
 // and returns when each part answers. Stop ends it. There can be one on a
-// machine.
+// machine at a time: where there is one, it waits for its end.
 func StartSigstore(ctx context.Context, dir string) (*Sigstore, error) {
 	s := &Sigstore{
 		TrustedRoot:         filepath.Join(dir, "trusted_root.json"),

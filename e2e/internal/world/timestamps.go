@@ -5,15 +5,22 @@ import (
 	"context"
 	"encoding/pem"
 	"fmt"
+	"net"
+	"time"
 )
 
 // timestampPath is where the service stamps.
 const timestampPath = "/api/v1/timestamp"
 
-// startTimestamps starts a timestamp authority with a fresh key and chain. It
-// always listens on port 2112 too, for its metrics, so there can be one on a
-// machine.
+// metricsAddress is where the service listens too, whatever it is told: there
+// can be one on a machine.
+const metricsAddress = ":2112"
+
+// startTimestamps starts a timestamp authority with a fresh key and chain.
 func startTimestamps(ctx context.Context, dir string) (*service, string, error) {
+	if err := waitUntilFree(ctx, metricsAddress); err != nil {
+		return nil, "", fmt.Errorf("starting timestamp-server: %w", err)
+	}
 	ports, err := freePorts(1)
 	if err != nil {
 		return nil, "", err
@@ -35,4 +42,24 @@ func fetchTimestampChain(ctx context.Context, address string, chain Chain) error
 		certificates = append(certificates, block.Bytes)
 	}
 	return chain.write(certificates...)
+}
+
+// waitUntilFree waits for whoever listens on an address to end, which may be
+// another deployment.
+func waitUntilFree(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for {
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			return l.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-again.C:
+		}
+	}
 }

@@ -4,6 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 GOLANGCI_VERSION := v2.15.0
+# Not a tool of e2e/sigstore: tidying a module that has it would need a test dependency that cannot be had everywhere.
+FULCIO_VERSION := v1.8.8
 CACHE := $(CURDIR)/.cache
 BIN := $(CACHE)/bin
 PEERS := $(CACHE)/peers
@@ -34,6 +36,7 @@ test: ## Run the unit and command tests
 lint: $(LINT) ## Check style, layers and that the modules are tidy
 	go mod tidy -diff
 	go -C e2e mod tidy -diff
+	go -C e2e/sigstore mod tidy -diff
 	$(LINT) run ./...
 	cd e2e && $(LINT) run --config ../.golangci.yml ./...
 
@@ -64,9 +67,13 @@ fuzz: ## Run each fuzz test for a while (FUZZTIME=10s)
 	done
 
 .PHONY: peers
-peers: ## Build the pinned peers: cosign, syft, grype, crane, the policy tester
+peers: ## Build the pinned peers: cosign 2 and 3, syft, grype, crane, the policy tester, Sigstore's services
 	@mkdir -p $(PEERS)
 	go -C e2e build -trimpath -o $(PEERS)/ tool
+	go -C e2e/sigstore build -trimpath -o $(PEERS)/cosign3 github.com/sigstore/cosign/v3/cmd/cosign
+	go -C e2e/sigstore build -trimpath -o $(PEERS)/rekor-server github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix
+	go -C e2e/sigstore build -trimpath -o $(PEERS)/ github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server
+	GOBIN=$(PEERS) go install -trimpath github.com/sigstore/fulcio@$(FULCIO_VERSION)
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -1,6 +1,7 @@
 // Package world sets up what the end-to-end tests and the benchmark run
-// against: Debian's docker-registry on loopback, the pinned peers, images and a
-// vulnerability database. Nothing of it is a stand-in.
+// against: Debian's docker-registry on loopback, a deployment of Sigstore, the
+// pinned peers, images and a vulnerability database. Nothing of it is a
+// stand-in but the hosts' token endpoints.
 //
 // Everything expects to be run from the folder e2e of a checkout, after make
 // has put the product and the peers below .cache.
@@ -30,8 +31,8 @@ func Root() (string, error) {
 	return root, nil
 }
 
-// Tool returns the path of the product or of a peer: hallmark, cosign, crane,
-// grype, syft or tester.
+// Tool returns the path of the product or of a peer: hallmark, cosign, cosign3,
+// crane, grype, syft, tester, or one of Sigstore's services.
 func Tool(name string) (string, error) {
 	root, err := Root()
 	if err != nil {

@@ -28,6 +28,11 @@ func (r *run) leave(ctx context.Context, predicates []attest.Predicate) error {
 	if err := r.attach(ctx, sets); err != nil {
 		return err
 	}
+	if r.job.SignImage && r.job.Push {
+		if r.result.Signed, err = r.signImage(ctx); err != nil {
+			return err
+		}
+	}
 	return r.readBack(ctx, sets)
 }
 

@@ -104,7 +104,7 @@ func promiseOf(entry *protorekor.TransparencyLogEntry) promise {
 // there are none.
 func vouching(annotations map[string]string) map[string]string {
 	var out map[string]string
-	for _, key := range []string{certificateAnnotation, promiseAnnotation, timestampAnnotation, materialAnnotation} {
+	for _, key := range []string{signatureAnnotation, certificateAnnotation, promiseAnnotation, timestampAnnotation, materialAnnotation} {
 		if value := annotations[key]; value != "" && value != "null" {
 			if out == nil {
 				out = map[string]string{}

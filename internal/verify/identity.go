@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -82,8 +81,7 @@ func (i identities) names() []string {
 	return names
 }
 
-// open follows the client specification of Sigstore: log entry, time,
-// certificate, signature; then who it is.
+// open implements authority.
 func (i identities) open(e attest.Envelope, subject attest.Subject) (opened, error) {
 	if !e.Proof().HasCertificate() {
 		return opened{}, errNotTrusted
@@ -92,31 +90,36 @@ func (i identities) open(e attest.Envelope, subject attest.Subject) (opened, err
 	if err != nil {
 		return opened{}, err
 	}
-	verifier, err := sigverify.NewVerifier(i.root.material, i.root.demands(e)...)
+	about, err := subjectDigest(subject)
 	if err != nil {
 		return opened{}, err
 	}
-	digest, err := hex.DecodeString(subject.Hex())
+	return i.judge(entity, e.Proof(), about, e.Payload())
+}
+
+// judge follows the client specification of Sigstore: log entry, time,
+// certificate, signature; then who it is.
+func (i identities) judge(entity *bundle.Bundle, proof attest.Proof, about sigverify.ArtifactPolicyOption, payload []byte) (opened, error) {
+	verifier, err := sigverify.NewVerifier(i.root.material, i.root.demands(proof)...)
 	if err != nil {
 		return opened{}, err
 	}
-	result, err := verifier.Verify(entity, sigverify.NewPolicy(
-		sigverify.WithArtifactDigest("sha256", digest), sigverify.WithoutIdentitiesUnsafe())) // who it is comes below
+	result, err := verifier.Verify(entity, sigverify.NewPolicy(about, sigverify.WithoutIdentitiesUnsafe())) // who it is comes below
 	if err != nil {
-		return opened{}, explain(e, err)
+		return opened{}, explain(proof, err)
 	}
 	signer := result.Signature.Certificate
 	if _, err := i.matchers.Verify(*signer); err != nil {
 		return opened{}, fmt.Errorf("signed by %s, who is not an accepted signer", nameOf(*signer))
 	}
-	return opened{payload: e.Payload(), signer: nameOf(*signer), at: earliest(result.VerifiedTimestamps)}, nil
+	return opened{payload: payload, signer: nameOf(*signer), at: earliest(result.VerifiedTimestamps)}, nil
 }
 
 // demands returns what the deployment promises of its signatures, as the root
 // says which services it has.
-func (r Root) demands(e attest.Envelope) []sigverify.VerifierOption {
+func (r Root) demands(proof attest.Proof) []sigverify.VerifierOption {
 	options := []sigverify.VerifierOption{sigverify.WithObserverTimestamps(1)}
-	logged := len(e.Proof().Material().GetTlogEntries()) > 0
+	logged := len(proof.Material().GetTlogEntries()) > 0
 	if r.HasLog() && (logged || !r.logOptional) {
 		options = append(options, sigverify.WithTransparencyLog(1))
 	}
@@ -127,8 +130,9 @@ func (r Root) demands(e attest.Envelope) []sigverify.VerifierOption {
 }
 
 // entityOf returns the envelope in the form that Sigstore's verifier takes.
-func entityOf(e attest.Envelope) (*bundle.Bundle, error) {
-	b := e.Bundle()
+func entityOf(e attest.Envelope) (*bundle.Bundle, error) { return entityIn(e.Bundle()) }
+
+func entityIn(b *protobundle.Bundle) (*bundle.Bundle, error) {
 	if promised(b) {
 		b.MediaType = bundleWithPromise
 	}
@@ -169,7 +173,7 @@ func earliest(stamps []sigverify.TimestampVerificationResult) time.Time {
 
 // explain puts the steps of Sigstore's verifier into words about the
 // attestation. What it says besides is kept, bounded.
-func explain(e attest.Envelope, err error) error {
+func explain(proof attest.Proof, err error) error {
 	steps := []struct{ prefix, says string }{
 		{"failed to verify timestamps", "no trusted timestamp says when its certificate was used"},
 		{"failed to verify leaf certificate", "its certificate is of no trusted authority, or was not valid when it was used"},
@@ -178,7 +182,7 @@ func explain(e attest.Envelope, err error) error {
 	}
 	detail := err.Error()
 	if rest, ok := strings.CutPrefix(detail, "failed to verify log inclusion: "); ok {
-		return explainLog(e, errors.New(rest))
+		return explainLog(proof, errors.New(rest))
 	}
 	for _, step := range steps {
 		if rest, ok := strings.CutPrefix(detail, step.prefix); ok {
@@ -188,8 +192,8 @@ func explain(e attest.Envelope, err error) error {
 	return errors.New(plain.Line(detail, 300))
 }
 
-func explainLog(e attest.Envelope, err error) error {
-	if len(e.Proof().Material().GetTlogEntries()) == 0 {
+func explainLog(proof attest.Proof, err error) error {
+	if len(proof.Material().GetTlogEntries()) == 0 {
 		return errors.New("no transparency log holds it, and one is asked for")
 	}
 	return fmt.Errorf("no trusted transparency log holds it: %s", plain.Line(err.Error(), 200))

@@ -127,7 +127,7 @@ func (r keyring) logged(e attest.Envelope, k trustedKey, payload []byte) (opened
 	})
 	stamps, err := sigverify.VerifyTlogEntry(entity, root.TrustedMaterialCollection{r.log.material, key}, 1, true)
 	if err != nil {
-		return opened{}, explainLog(e, err)
+		return opened{}, explainLog(e.Proof(), err)
 	}
 	found := opened{payload: payload, signer: k.name}
 	if len(stamps) > 0 {

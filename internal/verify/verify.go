@@ -64,6 +64,8 @@ type Trust struct {
 type authority interface {
 	// open returns the payload as a believed signature covers it.
 	open(e attest.Envelope, subject attest.Subject) (opened, error)
+	// check makes sure that a believed signer signed an image itself.
+	check(sig attest.Signature) (opened, error)
 	// names returns the names of those who are believed.
 	names() []string
 }

@@ -46,6 +46,15 @@ func (a *app) inspectJob(ctx context.Context, v values, args []string) error {
 	for i, e := range entries {
 		rows[i] = row(e, subject, trust)
 	}
+	built, err := p.registry.BuildAttestations(ctx, subject)
+	if err != nil {
+		return err
+	}
+	for _, b := range built {
+		rows = append(rows, report.Row{
+			Format: "buildkit", Type: b.PredicateType, Size: b.Size, Digest: b.Digest, Reason: "unsigned, about " + b.Of,
+		})
+	}
 	if err := a.printListing(format, subject, rows); err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (i identities) open(e attest.Envelope, subject attest.Subject) (opened, err
 	if err != nil {
 		return opened{}, err
 	}
-	verifier, err := sigverify.NewVerifier(i.root.material, i.root.demands(e)...)
+	verifier, err := sigverify.NewVerifier(stampedBy{i.root.material, e.Raw()}, i.root.demands(e)...)
 	if err != nil {
 		return opened{}, err
 	}

@@ -96,7 +96,7 @@ func (k Key) sign(ctx context.Context, st attest.Statement) (attest.Envelope, er
 	if err != nil {
 		return attest.Envelope{}, err
 	}
-	signed, err := k.signer.SignMessage(bytes.NewReader(ssldsse.PAE(attest.PayloadType, payload)), options.WithContext(ctx))
+	signature, err := k.signer.SignMessage(bytes.NewReader(ssldsse.PAE(attest.PayloadType, payload)), options.WithContext(ctx))
 	if err != nil {
 		return attest.Envelope{}, err
 	}
@@ -107,7 +107,7 @@ func (k Key) sign(ctx context.Context, st attest.Statement) (attest.Envelope, er
 	material := &protobundle.VerificationMaterial{Content: &protobundle.VerificationMaterial_PublicKey{
 		PublicKey: &protocommon.PublicKeyIdentifier{Hint: attest.KeyHint(der)},
 	}}
-	return k.services.seal(ctx, payload, signed, material, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	return k.services.seal(ctx, signed{st.Type, payload, signature}, material, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
 func readKey(reference string, env Environment) ([]byte, error) {

@@ -91,7 +91,7 @@ func (k *Keyless) sign(ctx context.Context, st attest.Statement) (attest.Envelop
 		Certificate: &protocommon.X509Certificate{RawBytes: leaf.Raw},
 	}}
 	holder := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})
-	return k.services.seal(ctx, payload, signature, material, holder)
+	return k.services.seal(ctx, signed{st.Type, payload, signature}, material, holder)
 }
 
 // certificate returns one that is valid for some time yet.

@@ -15,18 +15,34 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
-// seal returns the envelope of a payload with its signature and with what the
+// signed is a statement with its signature.
+type signed struct {
+	version   string // of the statement
+	payload   []byte
+	signature []byte
+}
+
+// stamped returns what timestamps have to cover: in bundles the signature, under
+// cosign's tag, where statements are of version 0.1, the whole envelope.
+func (s signed) stamped(e attest.Envelope) []byte {
+	if s.version == attest.StatementV01 {
+		return e.Raw()
+	}
+	return s.signature
+}
+
+// seal returns the envelope of a statement with its signature and with what the
 // services vouch for: the time, by each timestamp authority, and that it was
 // logged, by each log. holder is the signer's public key or certificate in PEM.
-func (s Services) seal(ctx context.Context, payload, signature []byte, material *protobundle.VerificationMaterial, holder []byte) (attest.Envelope, error) {
-	if err := s.stamp(ctx, signature, material); err != nil {
-		return attest.Envelope{}, err
-	}
-	e, err := attest.NewEnvelope(payload, signature, attest.NewProof(material))
+func (s Services) seal(ctx context.Context, st signed, material *protobundle.VerificationMaterial, holder []byte) (attest.Envelope, error) {
+	e, err := attest.NewEnvelope(st.payload, st.signature, attest.Proof{})
 	if err != nil {
 		return attest.Envelope{}, err
 	}
-	bundle := e.Bundle()
+	if err := s.stamp(ctx, st.stamped(e), material); err != nil {
+		return attest.Envelope{}, err
+	}
+	bundle := e.WithProof(attest.NewProof(material)).Bundle()
 	for _, l := range s.Logs {
 		if err := s.record(ctx, l, bundle, holder); err != nil {
 			return attest.Envelope{}, err
@@ -35,11 +51,11 @@ func (s Services) seal(ctx context.Context, payload, signature []byte, material 
 	return e.WithProof(attest.NewProof(bundle.GetVerificationMaterial())), nil
 }
 
-// stamp adds a timestamp of each authority.
-func (s Services) stamp(ctx context.Context, signature []byte, material *protobundle.VerificationMaterial) error {
+// stamp adds a timestamp of some content by each authority.
+func (s Services) stamp(ctx context.Context, content []byte, material *protobundle.VerificationMaterial) error {
 	for _, url := range s.Timestamps {
 		authority := sigsign.NewTimestampAuthority(&sigsign.TimestampAuthorityOptions{URL: url, Transport: s.transport(ctx)})
-		stamp, err := authority.GetTimestamp(ctx, signature)
+		stamp, err := authority.GetTimestamp(ctx, content)
 		if err != nil {
 			return fmt.Errorf("asking %s for a timestamp: %w", url, told(ctx, err))
 		}

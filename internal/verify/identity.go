@@ -11,6 +11,7 @@ import (
 	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+	"github.com/sigstore/sigstore-go/pkg/root"
 	sigverify "github.com/sigstore/sigstore-go/pkg/verify"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -94,25 +95,33 @@ func (i identities) open(e attest.Envelope, subject attest.Subject) (opened, err
 	if err != nil {
 		return opened{}, err
 	}
-	return i.judge(entity, e.Proof(), about, e.Payload())
+	return i.judge(stampedBy{i.root.material, e.Raw()}, claim{entity, e.Proof(), about, e.Payload()})
+}
+
+// claim is what a signature by certificate says.
+type claim struct {
+	entity  *bundle.Bundle
+	proof   attest.Proof
+	about   sigverify.ArtifactPolicyOption
+	payload []byte // that the signature covers
 }
 
 // judge follows the client specification of Sigstore: log entry, time,
 // certificate, signature; then who it is.
-func (i identities) judge(entity *bundle.Bundle, proof attest.Proof, about sigverify.ArtifactPolicyOption, payload []byte) (opened, error) {
-	verifier, err := sigverify.NewVerifier(i.root.material, i.root.demands(proof)...)
+func (i identities) judge(material root.TrustedMaterial, c claim) (opened, error) {
+	verifier, err := sigverify.NewVerifier(material, i.root.demands(c.proof)...)
 	if err != nil {
 		return opened{}, err
 	}
-	result, err := verifier.Verify(entity, sigverify.NewPolicy(about, sigverify.WithoutIdentitiesUnsafe())) // who it is comes below
+	result, err := verifier.Verify(c.entity, sigverify.NewPolicy(c.about, sigverify.WithoutIdentitiesUnsafe())) // who it is comes below
 	if err != nil {
-		return opened{}, explain(proof, err)
+		return opened{}, explain(c.proof, err)
 	}
 	signer := result.Signature.Certificate
 	if _, err := i.matchers.Verify(*signer); err != nil {
 		return opened{}, fmt.Errorf("signed by %s, who is not an accepted signer", nameOf(*signer))
 	}
-	return opened{payload: payload, signer: nameOf(*signer), at: earliest(result.VerifiedTimestamps)}, nil
+	return opened{payload: c.payload, signer: nameOf(*signer), at: earliest(result.VerifiedTimestamps)}, nil
 }
 
 // demands returns what the deployment promises of its signatures, as the root

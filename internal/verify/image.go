@@ -61,7 +61,7 @@ func (i identities) check(sig attest.Signature) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	return i.judge(entity, sig.Proof, sigverify.WithArtifact(bytes.NewReader(sig.Payload)), sig.Payload)
+	return i.judge(i.root.material, claim{entity, sig.Proof, sigverify.WithArtifact(bytes.NewReader(sig.Payload)), sig.Payload})
 }
 
 // subjectDigest is a subject in the form that Sigstore's verifier takes.

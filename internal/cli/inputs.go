@@ -73,7 +73,7 @@ func inputs() []input {
 		{name: "keep-history", kind: boolean, preset: "false", usage: "keep this signer's earlier attestations of the same types", commands: attesting},
 		{name: "sign", kind: boolean, preset: "false", usage: "sign the image itself, too, as cosign sign does", commands: []string{cmdRun}},
 		{name: "push", kind: boolean, preset: "true", usage: "write to the registry; --push=false does everything else", commands: []string{cmdRun}},
-		{name: "policy", kind: list, usage: "Rego files and folders that decide", commands: gating},
+		{name: "policy", kind: list, usage: "Rego files and folders that decide", commands: []string{cmdRun, cmdVerify, cmdGate}},
 		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: gating},
 		{name: "output-dir", preset: "hallmark", usage: "folder for reports", commands: []string{cmdRun}},
 		{name: "output-dir", preset: "hallmark-demo", usage: "folder for what the demonstration makes", commands: []string{cmdDemo}},

@@ -55,7 +55,7 @@ func (a Att) newWriter(ctx context.Context, s attest.Subject, added []oci.Signat
 		group.Go(func() error { return pusher.Upload(groupCtx, tag.Context(), layer) })
 	}
 	if err := group.Wait(); err != nil {
-		return nil, explainWrite(ctx, tag.String(), err)
+		return nil, explainWrite(ctx, FormatAtt, tag.String(), err)
 	}
 	return w, nil
 }
@@ -79,14 +79,14 @@ func (w *writer) write(ctx context.Context) (wanted []string, looked time.Time, 
 		return nil, looked, false, err
 	}
 	if err := w.pusher.Upload(ctx, w.tag.Context(), config); err != nil {
-		return nil, looked, false, explainWrite(ctx, w.tag.String(), err)
+		return nil, looked, false, explainWrite(ctx, FormatAtt, w.tag.String(), err)
 	}
 	looked = time.Now()
 	if now, err := w.digest(ctx); err != nil || now != current.digest {
 		return nil, looked, false, err
 	}
 	if err := w.pusher.Put(ctx, w.tag, all); err != nil {
-		return nil, looked, false, passing(err, explainWrite(ctx, w.tag.String(), err))
+		return nil, looked, false, passing(err, explainWrite(ctx, FormatAtt, w.tag.String(), err))
 	}
 	return layerNames(slices.Concat(staying, w.added)), looked, true, nil
 }

@@ -1,10 +1,10 @@
 package verify
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -58,6 +58,9 @@ type identities struct {
 // deployment of the root gave to one of the identities. At least one is required,
 // with a subject and an issuer.
 func TrustIdentities(root Root, first Identity, more ...Identity) (Trust, error) {
+	if root.material == nil {
+		return Trust{}, errors.New("certificates are to be believed, and there is no trusted root")
+	}
 	believed := identities{root: root}
 	for _, i := range append([]Identity{first}, more...) {
 		if i.Subject+i.SubjectRegexp == "" || i.Issuer+i.IssuerRegexp == "" {
@@ -82,28 +85,35 @@ func (i identities) names() []string {
 	return names
 }
 
-// open implements authority.
-func (i identities) open(e attest.Envelope, subject attest.Subject) (opened, error) {
+// errNoCertificate is the refusal of what no certificate of a deployment vouches
+// for.
+var errNoCertificate = fmt.Errorf("%w: it comes without a certificate", errNotTrusted)
+
+// open implements authority. Whose image it is about is checked for every signer
+// in the same way, and not here.
+func (i identities) open(e attest.Envelope) (opened, error) {
 	if !e.Proof().HasCertificate() {
-		return opened{}, errNotTrusted
+		return opened{}, errNoCertificate
+	}
+	if _, err := x509.ParseCertificate(e.Proof().Certificate()); err != nil {
+		return opened{}, fmt.Errorf("its certificate cannot be read: %s", plain.Line(err.Error(), maxDetail))
 	}
 	entity, err := entityOf(e)
 	if err != nil {
 		return opened{}, err
 	}
-	about, err := subjectDigest(subject)
-	if err != nil {
-		return opened{}, err
-	}
-	return i.judge(stampedBy{i.root.material, e.Raw()}, claim{entity, e.Proof(), about, e.Payload()})
+	return i.judge(stampedBy{i.root.material, e.Raw()}, claim{
+		entity: entity, proof: e.Proof(), signatures: e.Signatures(), about: sigverify.WithoutArtifactUnsafe(), payload: e.Payload(),
+	})
 }
 
 // claim is what a signature by certificate says.
 type claim struct {
-	entity  *bundle.Bundle
-	proof   attest.Proof
-	about   sigverify.ArtifactPolicyOption
-	payload []byte // that the signature covers
+	entity     *bundle.Bundle
+	proof      attest.Proof
+	signatures int
+	about      sigverify.ArtifactPolicyOption
+	payload    []byte // that the signature covers
 }
 
 // judge follows the client specification of Sigstore: log entry, time,
@@ -113,9 +123,9 @@ func (i identities) judge(material root.TrustedMaterial, c claim) (opened, error
 	if err != nil {
 		return opened{}, err
 	}
-	result, err := verifier.Verify(c.entity, sigverify.NewPolicy(c.about, sigverify.WithoutIdentitiesUnsafe())) // who it is comes below
+	result, err := verifier.Verify(c.entity, sigverify.NewPolicy(c.about, sigverify.WithoutIdentitiesUnsafe())) // the latter comes below
 	if err != nil {
-		return opened{}, explain(c.proof, err)
+		return opened{}, explain(c.proof, c.signatures, err.Error())
 	}
 	signer := result.Signature.Certificate
 	if _, err := i.matchers.Verify(*signer); err != nil {
@@ -147,7 +157,7 @@ func entityIn(b *protobundle.Bundle) (*bundle.Bundle, error) {
 	}
 	entity, err := bundle.NewBundle(b, allowChain(b)...)
 	if err != nil {
-		return nil, fmt.Errorf("what vouches for its signature is malformed: %s", plain.Line(err.Error(), 200))
+		return nil, fmt.Errorf("what vouches for its signature is malformed: %s", plain.Line(err.Error(), maxDetail))
 	}
 	return entity, nil
 }
@@ -178,32 +188,4 @@ func earliest(stamps []sigverify.TimestampVerificationResult) time.Time {
 		}
 	}
 	return first
-}
-
-// explain puts the steps of Sigstore's verifier into words about the
-// attestation. What it says besides is kept, bounded.
-func explain(proof attest.Proof, err error) error {
-	steps := []struct{ prefix, says string }{
-		{"failed to verify timestamps", "no trusted timestamp says when its certificate was used"},
-		{"failed to verify leaf certificate", "its certificate is of no trusted authority, or was not valid when it was used"},
-		{"failed to verify signed certificate timestamp", "its certificate is in no trusted certificate log"},
-		{"failed to verify signature", "its signature does not fit: its content was changed after signing, or it is about another image"},
-	}
-	detail := err.Error()
-	if rest, ok := strings.CutPrefix(detail, "failed to verify log inclusion: "); ok {
-		return explainLog(proof, errors.New(rest))
-	}
-	for _, step := range steps {
-		if rest, ok := strings.CutPrefix(detail, step.prefix); ok {
-			return errors.New(step.says + plain.Line(rest, 200))
-		}
-	}
-	return errors.New(plain.Line(detail, 300))
-}
-
-func explainLog(proof attest.Proof, err error) error {
-	if len(proof.Material().GetTlogEntries()) == 0 {
-		return errors.New("no transparency log holds it, and one is asked for")
-	}
-	return fmt.Errorf("no trusted transparency log holds it: %s", plain.Line(err.Error(), 200))
 }

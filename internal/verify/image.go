@@ -3,7 +3,6 @@ package verify
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -17,16 +16,13 @@ import (
 // Signature checks that a trusted signer signed the image itself, and returns who
 // did, and when by a trusted clock if one says so.
 func Signature(sig attest.Signature, subject attest.Subject, trust Trust) (signer string, at time.Time, err error) {
-	if len(trust.authorities) == 0 {
-		return "", at, errors.New("no signer is trusted")
-	}
-	refusal := errNotTrusted
-	for _, a := range trust.authorities {
+	refusal := errors.New("no signer is trusted")
+	for i, a := range trust.authorities {
 		found, err := a.check(sig)
 		if err == nil {
 			return found.signer, found.at, attest.CheckSigned(sig.Payload, subject)
 		}
-		if !errors.Is(err, errNotTrusted) {
+		if i == 0 || !errors.Is(err, errNotTrusted) {
 			refusal = err
 		}
 	}
@@ -47,7 +43,7 @@ func (r keyring) check(sig attest.Signature) (opened, error) {
 // check implements authority.
 func (i identities) check(sig attest.Signature) (opened, error) {
 	if !sig.Proof.HasCertificate() {
-		return opened{}, errNotTrusted
+		return opened{}, errNoCertificate
 	}
 	digest := sha256.Sum256(sig.Payload)
 	entity, err := entityIn(&protobundle.Bundle{
@@ -61,11 +57,7 @@ func (i identities) check(sig attest.Signature) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	return i.judge(i.root.material, claim{entity, sig.Proof, sigverify.WithArtifact(bytes.NewReader(sig.Payload)), sig.Payload})
-}
-
-// subjectDigest is a subject in the form that Sigstore's verifier takes.
-func subjectDigest(s attest.Subject) (sigverify.ArtifactPolicyOption, error) {
-	digest, err := hex.DecodeString(s.Hex())
-	return sigverify.WithArtifactDigest("sha256", digest), err
+	return i.judge(i.root.material, claim{
+		entity: entity, proof: sig.Proof, signatures: 1, about: sigverify.WithArtifact(bytes.NewReader(sig.Payload)), payload: sig.Payload,
+	})
 }

@@ -14,7 +14,13 @@ import (
 // newSigstore starts a deployment that ends with the test.
 func newSigstore(t *testing.T) *world.Sigstore {
 	t.Helper()
-	sigstore, err := world.StartSigstore(context.Background(), t.TempDir()) // outlives t.Context, to be stopped in order
+	return newSigstoreIn(t, t.TempDir())
+}
+
+// newSigstoreIn is newSigstore with its content in a folder to look at.
+func newSigstoreIn(t *testing.T, dir string) *world.Sigstore {
+	t.Helper()
+	sigstore, err := world.StartSigstore(context.Background(), dir) // outlives t.Context, to be stopped in order
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,6 +49,7 @@ func Shorthands() []Shorthand {
 		{"openvex", TypeOpenVEX},
 		{"release", TypeRelease},
 		{"scai", TypeSCAI},
+		{"signature", TypeSignature},
 		{"slsaprovenance", TypeSLSA02},
 		{"slsaprovenance02", TypeSLSA02},
 		{"slsaprovenance1", TypeSLSA1},

@@ -41,7 +41,7 @@ func (p Proof) Material() *protobundle.VerificationMaterial { return p.material 
 // HasCertificate reports whether the signature comes with a certificate, and
 // not with a key that its readers must have already.
 func (p Proof) HasCertificate() bool {
-	return p.material.GetCertificate() != nil || len(p.material.GetX509CertificateChain().GetCertificates()) > 0
+	return len(p.Certificate()) > 0
 }
 
 // Certificate returns the signing certificate in its DER form, or nil.
@@ -123,6 +123,9 @@ func ParseBundle(raw []byte) (Envelope, error) {
 	if len(raw) > MaxSize {
 		return Envelope{}, fmt.Errorf("bundle of %d bytes is over the limit of %d (128 MiB)", len(raw), MaxSize)
 	}
+	if values(raw) > maxValues {
+		return Envelope{}, fmt.Errorf("bundle has more than %d values", maxValues)
+	}
 	var bundle protobundle.Bundle
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(raw, &bundle); err != nil {
 		return Envelope{}, fmt.Errorf("decoding the bundle: %s", plain.Line(err.Error(), 2*maxQuoted))
@@ -131,7 +134,7 @@ func ParseBundle(raw []byte) (Envelope, error) {
 	if held == nil {
 		return Envelope{}, ErrNoEnvelope
 	}
-	if n := len(held.GetSignatures()); n > maxSignatures {
+	if len(held.GetSignatures()) > maxSignatures {
 		return Envelope{}, fmt.Errorf("it has more than %d signatures", maxSignatures)
 	}
 	d := dsse{PayloadType: held.GetPayloadType(), Payload: held.GetPayload()}
@@ -144,6 +147,16 @@ func ParseBundle(raw []byte) (Envelope, error) {
 	}
 	e, err := ParseEnvelope(encoded)
 	return e.WithProof(NewProof(bundle.GetVerificationMaterial())), err
+}
+
+// maxValues bounds the fields and list items of a bundle. Real ones have some
+// hundreds, mostly of the proofs of logs; a large bundle has room for millions.
+const maxValues = 10_000
+
+// values counts what would take room once a bundle is decoded, and some more:
+// separators within strings, of which base64 has none.
+func values(raw []byte) int {
+	return bytes.Count(raw, []byte{','}) + bytes.Count(raw, []byte{'{'}) + bytes.Count(raw, []byte{'['})
 }
 
 // ErrNoEnvelope is the error for a bundle that attests nothing: it holds the

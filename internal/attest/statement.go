@@ -70,19 +70,24 @@ func (st Statement) Encode() ([]byte, error) {
 // ParseStatement decodes the payload of an envelope. It takes in-toto v0.1 and
 // v1 and nothing else; a statement without a predicate type, without subjects
 // or with anything behind the JSON is refused. Keys are compared exactly, as a
-// policy engine does that is later given the same bytes.
+// policy engine does that is later given the same bytes, and none of them may be
+// there twice: of two subjects, one reader takes the first and another the last.
+// What is in the predicate is the signer's own.
 func ParseStatement(payload []byte) (Statement, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(payload, &fields); err != nil {
+	fields, err := uniqueFields(payload)
+	if err != nil {
 		return Statement{}, fmt.Errorf("decoding the statement: %w", err)
 	}
 	st := Statement{Predicate: fields["predicate"]}
-	for key, target := range map[string]any{"_type": &st.Type, "predicateType": &st.PredicateType, "subject": &st.Subjects} {
+	for key, target := range map[string]any{"_type": &st.Type, "predicateType": &st.PredicateType} {
 		if value, ok := fields[key]; ok {
 			if err := json.Unmarshal(value, target); err != nil {
 				return Statement{}, fmt.Errorf("decoding the statement's %s: %w", key, err)
 			}
 		}
+	}
+	if st.Subjects, err = parseSubjects(fields["subject"]); err != nil {
+		return Statement{}, fmt.Errorf("decoding the statement's subject: %w", err)
 	}
 	switch {
 	case st.Type != StatementV01 && st.Type != StatementV1:
@@ -93,4 +98,35 @@ func ParseStatement(payload []byte) (Statement, error) {
 		return Statement{}, errors.New("statement has no subject")
 	}
 	return st, nil
+}
+
+func parseSubjects(raw json.RawMessage) ([]StatementSubject, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, err
+	}
+	subjects := make([]StatementSubject, len(list))
+	for i, one := range list {
+		fields, err := uniqueFields(one)
+		if err != nil {
+			return nil, err
+		}
+		if digest, ok := fields["digest"]; ok {
+			if _, err := uniqueFields(digest); err != nil {
+				return nil, err
+			}
+			if err := json.Unmarshal(digest, &subjects[i].Digest); err != nil {
+				return nil, err
+			}
+		}
+		if name, ok := fields["name"]; ok {
+			if err := json.Unmarshal(name, &subjects[i].Name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return subjects, nil
 }

@@ -33,6 +33,16 @@ func TestParseStatementRefusesWhatIsNoStatement(t *testing.T) {
 		{"no subject", strings.Replace(whole, `[{"digest":{"sha256":"00"}}]`, `[]`, 1), "no subject"},
 		{"a null subject", strings.Replace(whole, `[{"digest":{"sha256":"00"}}]`, `null`, 1), "no subject"},
 		{"a digest that is no string", strings.Replace(whole, `"00"`, `0`, 1), "decoding the statement's subject"},
+		{"two subjects in two fields", strings.Replace(whole, `"subject"`, `"subject":[{"digest":{"sha256":"ff"}}],"subject"`, 1), `it has the key "subject" twice`},
+		{"a second subject in other letters", strings.Replace(whole, `"subject"`, `"Subject":[],"subject"`, 1), `it has the key "subject" twice`},
+		{"a second subject in old letters", strings.Replace(whole, `"subject"`, `"ſubject":[],"subject"`, 1), `it has the key "subject" twice`},
+		{"a second subject, escaped", strings.Replace(whole, `"subject"`, `"\u0073ubject":[],"subject"`, 1), `it has the key "subject" twice`},
+		{"two predicates", strings.Replace(whole, `"predicate"`, `"predicate":[],"predicate"`, 1), `it has the key "predicate" twice`},
+		{"two types", strings.Replace(whole, `"_type"`, `"_type":"","_type"`, 1), `it has the key "_type" twice`},
+		{"two digests", strings.Replace(whole, `"sha256"`, `"sha256":"ff","sha256"`, 1), `decoding the statement's subject: it has the key "sha256" twice`},
+		{"two fields of digests", strings.Replace(whole, `"digest"`, `"digest":{},"digest"`, 1), `it has the key "digest" twice`},
+		{"a subject that is no list", strings.Replace(whole, `[{"digest":{"sha256":"00"}}]`, `{}`, 1), "decoding the statement's subject"},
+		{"a subject that is no object", strings.Replace(whole, `{"digest":{"sha256":"00"}}`, `"x"`, 1), "decoding the statement's subject: it is not a JSON object"},
 		{"a key in other letters", strings.Replace(whole, "predicateType", "predicatetype", 1), "no predicateType"},
 	}
 	for _, test := range tests {

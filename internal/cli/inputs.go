@@ -19,6 +19,7 @@ const (
 	cmdVerify  = "verify"
 	cmdGate    = "gate"
 	cmdInspect = "inspect"
+	cmdSign    = "sign"
 	cmdKeygen  = "keygen"
 	cmdDemo    = "demo"
 	cmdVersion = "version"
@@ -37,9 +38,10 @@ type input struct {
 // inputs is the one table that flags, environment variables and documentation
 // come from.
 func inputs() []input {
-	registry := []string{cmdRun, cmdAttest, cmdVerify, cmdGate, cmdInspect}
+	registry := []string{cmdRun, cmdAttest, cmdVerify, cmdGate, cmdInspect, cmdSign}
 	gating := []string{cmdRun, cmdGate}
-	signing := []string{cmdRun, cmdAttest}
+	signing := []string{cmdRun, cmdAttest, cmdSign}
+	attesting := []string{cmdRun, cmdAttest}
 	return []input{
 		{name: "image", usage: "the image, when it is not given as an argument; a tag is resolved once", commands: registry},
 		{name: "platforms", kind: list, preset: "all", usage: "of an index: the platforms to examine, as linux/amd64", commands: []string{cmdRun}},
@@ -52,8 +54,8 @@ func inputs() []input {
 		{name: "vuln-db-max-age", kind: span, preset: "120h", usage: "a scan with an older database is undecided; 0 for any age", commands: gating},
 		{name: "severity-cutoff", preset: "none", usage: "deny at or above: negligible, low, medium, high, critical", commands: gating},
 		{name: "only-fixed", kind: boolean, preset: "false", usage: "let the cutoff count only findings that have a fix", commands: gating},
-		{name: "predicate", kind: list, usage: "TYPE=FILE: evidence to attest; TYPE is a short name or a URI", commands: signing},
-		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run and attest sign with it, verify, gate and inspect take its public half", commands: registry},
+		{name: "predicate", kind: list, usage: "TYPE=FILE: evidence to attest; TYPE is a short name or a URI", commands: attesting},
+		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run, attest and sign sign with it, verify, gate and inspect take its public half", commands: registry},
 		{name: "verify-key", kind: list, usage: "public keys of further accepted signers", commands: registry},
 		{name: "certificate-identity", usage: "accept certificates for this subject: an e-mail address or a workflow's URI", commands: registry},
 		{name: "certificate-identity-regexp", usage: "accept certificates whose subject matches this regular expression; anchor it", commands: registry},
@@ -68,9 +70,10 @@ func inputs() []input {
 		{name: "tlog", preset: "auto", usage: "auto: a log for keyless signatures, none for keys; true: demand it; false: none", commands: registry},
 		{name: "attestation-format", preset: "att", usage: "att: cosign's tag; bundle: OCI referrers; both: the complete set in each", commands: signing},
 		{name: "attestation-repository", usage: "keep attestations in another repository; else COSIGN_REPOSITORY", commands: registry},
-		{name: "keep-history", kind: boolean, preset: "false", usage: "keep this signer's earlier attestations of the same types", commands: signing},
+		{name: "keep-history", kind: boolean, preset: "false", usage: "keep this signer's earlier attestations of the same types", commands: attesting},
+		{name: "sign", kind: boolean, preset: "false", usage: "sign the image itself, too, as cosign sign does", commands: []string{cmdRun}},
 		{name: "push", kind: boolean, preset: "true", usage: "write to the registry; --push=false does everything else", commands: []string{cmdRun}},
-		{name: "policy", kind: list, usage: "Rego files and folders that decide", commands: gating},
+		{name: "policy", kind: list, usage: "Rego files and folders that decide", commands: []string{cmdRun, cmdVerify, cmdGate}},
 		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: gating},
 		{name: "output-dir", preset: "hallmark", usage: "folder for reports", commands: []string{cmdRun}},
 		{name: "output-dir", preset: "hallmark-demo", usage: "folder for what the demonstration makes", commands: []string{cmdDemo}},

@@ -37,13 +37,23 @@ func (a *app) inspectJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	entries, err := p.attached().List(ctx, subject)
+	everything := append(p.attached(), p.signatures)
+	entries, err := everything.List(ctx, subject)
 	if err != nil {
 		return err
 	}
 	rows := make([]report.Row, len(entries))
 	for i, e := range entries {
 		rows[i] = row(e, subject, trust)
+	}
+	built, err := p.registry.BuildAttestations(ctx, subject)
+	if err != nil {
+		return err
+	}
+	for _, b := range built {
+		rows = append(rows, report.Row{
+			Format: "buildkit", Type: b.PredicateType, Size: b.Size, Digest: b.Digest, Reason: "unsigned, about " + b.Of,
+		})
 	}
 	if err := a.printListing(format, subject, rows); err != nil {
 		return err
@@ -94,6 +104,9 @@ func row(e store.Entry, subject attest.Subject, trust verify.Trust) report.Row {
 		r.Reason = "unreadable: " + e.Err.Error()
 		return r
 	}
+	if e.Format == store.FormatSig {
+		return signatureRow(r, e, subject, trust)
+	}
 	envelope, err := e.Envelope()
 	if err != nil {
 		r.Reason = "not an attestation: " + err.Error()
@@ -106,6 +119,26 @@ func row(e store.Entry, subject attest.Subject, trust verify.Trust) report.Row {
 	switch {
 	case err == nil:
 		r.Verified, r.Signer, r.Time = true, v.Signer(), v.Time()
+	case len(trust.Signers()) == 0:
+		r.Reason = "no key given"
+	default:
+		r.Reason = err.Error()
+	}
+	return r
+}
+
+// signatureRow says of a signature of the image who made it.
+func signatureRow(r report.Row, e store.Entry, subject attest.Subject, trust verify.Trust) report.Row {
+	r.Type = attest.TypeSignature
+	signature, err := e.Signature()
+	if err != nil {
+		r.Reason = "not a signature: " + err.Error()
+		return r
+	}
+	signer, at, err := verify.Signature(signature, subject, trust)
+	switch {
+	case err == nil:
+		r.Verified, r.Signer, r.Time = true, signer, at
 	case len(trust.Signers()) == 0:
 		r.Reason = "no key given"
 	default:

@@ -11,10 +11,11 @@ import (
 
 // place is an image's reference and the ways to its registry.
 type place struct {
-	reference string
-	registry  *image.Registry
-	att       store.Att
-	bundles   store.Bundles
+	reference  string
+	registry   *image.Registry
+	att        store.Att
+	bundles    store.Bundles
+	signatures store.Signatures
 }
 
 // attached lists what is attached, in every format.
@@ -67,10 +68,11 @@ func (a *app) place(v values, args []string) (place, error) {
 		return place{}, err
 	}
 	return place{
-		reference: reference,
-		registry:  image.NewRegistry(access, image.DefaultLimits()),
-		att:       store.NewAtt(access.RemoteOptions(), target),
-		bundles:   store.NewBundles(access, target),
+		reference:  reference,
+		registry:   image.NewRegistry(access, image.DefaultLimits()),
+		att:        store.NewAtt(access.RemoteOptions(), target),
+		bundles:    store.NewBundles(access, target),
+		signatures: store.NewSignatures(access.RemoteOptions(), target),
 	}, nil
 }
 

@@ -129,6 +129,10 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
+	signed, err := v.boolean("sign")
+	if err != nil {
+		return pipeline.Job{}, err
+	}
 	rules, err := a.rules(v)
 	if err != nil {
 		return pipeline.Job{}, err
@@ -140,7 +144,7 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), Formats: wanted, Brought: brought, Push: push, History: history, Rules: rules}
+	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), Formats: wanted, Brought: brought, Push: push, SignImage: signed, History: history, Rules: rules}
 	return job, checkTypes(job, scanned)
 }
 
@@ -197,14 +201,15 @@ func (a *app) rooms(ctx context.Context, v values, p place, push bool) (pipeline
 		return pipeline.Rooms{}, err
 	}
 	return pipeline.Rooms{
-		Images:   p.registry,
-		Catalog:  catalog.Image,
-		Signer:   signing.signer,
-		Own:      signing.own,
-		Stores:   stores,
-		Attached: p.attached(),
-		Trust:    trust,
-		Progress: progress,
-		Now:      time.Now,
+		Images:     p.registry,
+		Catalog:    catalog.Image,
+		Signer:     signing.signer,
+		Own:        signing.own,
+		Stores:     stores,
+		Signatures: p.signatures,
+		Attached:   p.attached(),
+		Trust:      trust,
+		Progress:   progress,
+		Now:        time.Now,
 	}, nil
 }

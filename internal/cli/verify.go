@@ -12,6 +12,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/plain"
+	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
@@ -36,6 +37,10 @@ func (a *app) verifyJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
+	policies, err := policy.Load(v.list("policy"))
+	if err != nil {
+		return err
+	}
 	x, err := a.examine(ctx, v, args)
 	if err != nil {
 		return err
@@ -48,7 +53,29 @@ func (a *app) verifyJob(ctx context.Context, v values, args []string) error {
 	if len(verified) == 0 {
 		return noneVerified(x, wanted)
 	}
-	return nil
+	return a.judge(ctx, x.subject, verified, policies)
+}
+
+// judge decides by policies on what was verified, and says on standard error why:
+// standard output is the statements'.
+func (a *app) judge(ctx context.Context, s attest.Subject, verified []verify.Verified, policies []policy.Policy) error {
+	if len(policies) == 0 {
+		return nil
+	}
+	verdict := policy.Rules{Policies: policies}.Decide(ctx, policy.Evidence{Verified: verified, Now: time.Now()})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	a.decide(verdict)
+	content := report.Checks(s, verdict, report.Style{})
+	if a.json {
+		var err error
+		if content, err = report.ChecksJSON(s, verdict); err != nil {
+			return err
+		}
+	}
+	_, err := a.stdio.Err.Write(content)
+	return err
 }
 
 func (a *app) printVerified(format string, verified []verify.Verified, rejected []pipeline.Rejection) error {

@@ -189,9 +189,7 @@ func (i *indexReader) take(ctx context.Context, entry v1.Descriptor) error {
 	switch {
 	case attestation(entry):
 		described := describe(entry)
-		if of, err := v1.NewHash(entry.Annotations[referenceDigest]); err == nil {
-			described.Of = of.String()
-		}
+		described.Of = describedOf(entry)
 		i.opened.attestations = append(i.opened.attestations, described)
 		return nil
 	case !entry.MediaType.IsImage():

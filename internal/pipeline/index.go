@@ -51,6 +51,11 @@ func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner
 	}
 	r.gate(ctx)
 	r.result.Verdict = together(r.result)
+	for _, p := range r.result.Platforms {
+		for _, note := range p.Notes {
+			r.note("%s: %s", p.Platform, note)
+		}
+	}
 	return nil
 }
 

@@ -28,6 +28,11 @@ func (r *run) leave(ctx context.Context, predicates []attest.Predicate) error {
 	if err := r.attach(ctx, sets); err != nil {
 		return err
 	}
+	if r.job.SignImage && r.job.Push {
+		if r.result.Signed, err = r.signImage(ctx); err != nil {
+			return err
+		}
+	}
 	return r.readBack(ctx, sets)
 }
 
@@ -35,17 +40,15 @@ func (r *run) leave(ctx context.Context, predicates []attest.Predicate) error {
 // expect. What is there already, just so and by this signer, is not signed again.
 func (r *run) sign(ctx context.Context, predicates []attest.Predicate) ([]set, error) {
 	end := r.stage("sign")
-	sets := make([]set, len(r.Stores))
+	sets, err := r.signAll(ctx, predicates)
+	if err != nil {
+		end("", err)
+		return nil, err
+	}
 	signed := 0
-	for i, s := range r.Stores {
-		one, err := r.signFor(ctx, s, predicates)
-		if err != nil {
-			end("", err)
-			return nil, err
-		}
-		sets[i] = one
-		signed += len(one.signed)
-		r.result.Unchanged += len(one.there)
+	for _, s := range sets {
+		signed += len(s.signed)
+		r.result.Unchanged += len(s.there)
 	}
 	outcome := plain.Count(signed, "statement")
 	if r.result.Unchanged > 0 {
@@ -55,59 +58,114 @@ func (r *run) sign(ctx context.Context, predicates []attest.Predicate) ([]set, e
 	return sets, nil
 }
 
-func (r *run) signFor(ctx context.Context, s Store, predicates []attest.Predicate) (set, error) {
-	own, err := r.ownIn(ctx, s)
-	if err != nil {
-		return set{}, err
-	}
-	out := set{store: s}
-	for _, p := range predicates {
-		if e, ok := r.unchanged(own, p); ok {
-			out.there = append(out.there, store.Signed{PredicateType: p.Type, Envelope: e})
-			continue
-		}
-		statement := attest.NewStatement(r.result.Subject, p)
-		statement.Type = s.StatementType()
-		envelope, err := r.Signer.Sign(ctx, statement)
+func (r *run) signAll(ctx context.Context, predicates []attest.Predicate) ([]set, error) {
+	own := make([][]verify.Verified, len(r.Stores))
+	for i, s := range r.Stores {
+		found, err := r.ownIn(ctx, s)
 		if err != nil {
-			return set{}, err
+			return nil, err
 		}
-		out.signed = append(out.signed, store.Signed{PredicateType: p.Type, Envelope: envelope})
+		own[i] = found
 	}
-	return out, nil
+	sets := make([]set, len(r.Stores))
+	for i, s := range r.Stores {
+		sets[i] = set{store: s}
+		all := slices.Concat(predicates, lacking(own, i, predicates))
+		for _, p := range all {
+			if e, ok := r.unchanged(own[i], all, p); ok {
+				sets[i].there = append(sets[i].there, store.Signed{PredicateType: p.Type, Envelope: e})
+				continue
+			}
+			statement := attest.NewStatement(r.result.Subject, p)
+			statement.Type = s.StatementType()
+			envelope, err := r.Signer.Sign(ctx, statement)
+			if err != nil {
+				return nil, err
+			}
+			sets[i].signed = append(sets[i].signed, store.Signed{PredicateType: p.Type, Envelope: envelope})
+		}
+	}
+	return sets, nil
 }
 
-// ownIn returns what this run's signer attached earlier. Nothing that is only
-// made here is compared with it.
+// lacking returns what this signer said earlier in other stores and not in this
+// one: readers of one format that find anything in it look into no other. What is
+// said anew is left out.
+func lacking(own [][]verify.Verified, here int, anew []attest.Predicate) []attest.Predicate {
+	var out []attest.Predicate
+	for i, there := range own {
+		for _, v := range there {
+			if v.PredicateType() == attest.TypeSignature { // under a tag, signatures have one of their own
+				continue
+			}
+			p := attest.Predicate{Type: v.PredicateType(), Body: v.Statement().Predicate}
+			ofType := func(q attest.Predicate) bool { return attest.SameType(p.Type, q.Type) }
+			has := func(w verify.Verified) bool { return attest.SameType(p.Type, w.PredicateType()) }
+			if i != here && !slices.ContainsFunc(anew, ofType) && !slices.ContainsFunc(out, ofType) && !slices.ContainsFunc(own[here], has) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+// ownIn returns what this run's signer, and nobody else, attached earlier. What
+// cannot be read is not compared; whether it stays is the store's to decide.
+// Nothing that is only made here is compared at all.
 func (r *run) ownIn(ctx context.Context, s Store) ([]verify.Verified, error) {
 	if !r.job.Push {
 		return nil, nil
 	}
-	examined, err := Examine(ctx, s, r.result.Subject, r.Own)
+	entries, err := s.List(ctx, r.result.Subject)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(examined.everything, func(v verify.Verified) bool { return v.Envelope().Signatures() != 1 }), nil
-}
-
-// unchanged returns the attestation that says what p says. It must be the only
-// one of its type, unless history is kept: of two, one has to give way.
-func (r *run) unchanged(own []verify.Verified, p attest.Predicate) (attest.Envelope, bool) {
-	var same []attest.Envelope
-	ofType := 0
-	for _, v := range own {
-		if !attest.SameType(v.PredicateType(), p.Type) {
+	var own []verify.Verified
+	for _, e := range entries {
+		envelope, err := e.Envelope()
+		if err != nil || envelope.Signatures() != 1 {
 			continue
 		}
-		ofType++
-		if p.SaysTheSame(v.Statement().Predicate) {
-			same = append(same, v.Envelope())
+		if v, err := verify.Verify(envelope, r.result.Subject, r.Own); err == nil {
+			own = append(own, v)
 		}
 	}
-	if len(same) == 0 || ofType > 1 && !r.job.History {
+	return own, ctx.Err()
+}
+
+// unchanged returns the attestation that says what p says, if those of its type
+// need not be written: all of them are there, and no others, which would have to
+// give way. Where history is kept nothing gives way.
+func (r *run) unchanged(own []verify.Verified, all []attest.Predicate, p attest.Predicate) (attest.Envelope, bool) {
+	var there []verify.Verified
+	for _, v := range own {
+		if attest.SameType(v.PredicateType(), p.Type) {
+			there = append(there, v)
+		}
+	}
+	wanted := 0
+	for _, q := range all {
+		if !attest.SameType(q.Type, p.Type) {
+			continue
+		}
+		wanted++
+		if _, ok := saying(there, q); !ok && !r.job.History {
+			return attest.Envelope{}, false
+		}
+	}
+	if wanted != len(there) && !r.job.History {
 		return attest.Envelope{}, false
 	}
-	return same[0], true
+	return saying(there, p)
+}
+
+// saying returns the attestation among some of its type that says what p says.
+func saying(some []verify.Verified, p attest.Predicate) (attest.Envelope, bool) {
+	i := slices.IndexFunc(some, func(v verify.Verified) bool { return p.SaysTheSame(v.Statement().Predicate) })
+	if i < 0 {
+		return attest.Envelope{}, false
+	}
+	return some[i].Envelope(), true
 }
 
 // attach gives each store its set.
@@ -164,14 +222,14 @@ func (r *run) readBack(ctx context.Context, sets []set) error {
 		return err
 	}
 	r.result.Examination = examined
-	for i, s := range sets {
+	for _, s := range sets {
 		for _, expected := range slices.Concat(s.there, s.signed) {
 			own, err := examined.find(expected, r.result.Subject)
 			if err != nil {
 				end("", err)
 				return err
 			}
-			if i == 0 { // the other stores hold the same
+			if !slices.ContainsFunc(r.result.Attached, func(v verify.Verified) bool { return sameClaim(v, own) }) {
 				r.result.Attached = append(r.result.Attached, own)
 			}
 		}

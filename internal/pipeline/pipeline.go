@@ -38,9 +38,10 @@ type Scanner interface {
 	Scan(ctx context.Context, bom catalog.SBOM) (finding.Scan, error)
 }
 
-// Signer signs statements.
+// Signer signs statements, and images themselves.
 type Signer interface {
 	Sign(ctx context.Context, st attest.Statement) (attest.Envelope, error)
+	SignImage(ctx context.Context, s attest.Subject) (attest.Signature, error)
 }
 
 // Store attaches envelopes to an image and lists what is attached in its format.
@@ -65,6 +66,7 @@ type Job struct {
 	Formats   []catalog.Format   // of the SBOMs to attest
 	Brought   []attest.Predicate // what the user brings
 	Push      bool               // false: everything but writing to the registry
+	SignImage bool               // sign the image itself, too, if it is pushed
 	History   bool               // keep this signer's earlier attestations
 	Rules     policy.Rules
 	TempDir   string // layers are unpacked below it
@@ -73,16 +75,17 @@ type Job struct {
 // Rooms is who does the work. Database may be nil: no scan. It is opened once
 // the image is known to be there, and before anything of it is pulled.
 type Rooms struct {
-	Images   Images
-	Catalog  Cataloger
-	Database func(ctx context.Context) (Scanner, error)
-	Signer   Signer
-	Own      verify.Trust // in the signer alone
-	Stores   []Store      // each is given the complete set
-	Attached Lister       // everything that is attached, in every format
-	Trust    verify.Trust
-	Progress Progress
-	Now      func() time.Time
+	Images     Images
+	Catalog    Cataloger
+	Database   func(ctx context.Context) (Scanner, error)
+	Signer     Signer
+	Own        verify.Trust // in the signer alone
+	Stores     []Store      // each is given the complete set
+	Signatures SignatureStore
+	Attached   Lister // everything that is attached, in every format
+	Trust      verify.Trust
+	Progress   Progress
+	Now        func() time.Time
 }
 
 // Document is an SBOM as written.
@@ -103,7 +106,8 @@ type Result struct {
 	Attached   []verify.Verified // this run's own, as read back
 	Examination
 	Pushed    bool
-	Unchanged int // attestations that were there already, just so
+	Signed    string // who signed the image itself; empty: nobody
+	Unchanged int    // attestations that were there already, just so
 	Verdict   policy.Verdict
 	Notes     []string // what a person should know besides
 }

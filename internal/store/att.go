@@ -24,8 +24,9 @@ const (
 
 // Att is the store under the tag sha256-<hex>.att.
 type Att struct {
-	remote []remote.Option
-	target *name.Repository
+	remote     []remote.Option
+	target     *name.Repository
+	signatures bool // under .sig, instead of attestations under .att
 }
 
 // NewAtt returns the store. Attestations lie in target, as COSIGN_REPOSITORY
@@ -35,7 +36,12 @@ func NewAtt(options []remote.Option, target *name.Repository) Att {
 }
 
 // Format returns att.
-func (a Att) Format() Format { return FormatAtt }
+func (a Att) Format() Format {
+	if a.signatures {
+		return FormatSig
+	}
+	return FormatAtt
+}
 
 // StatementType returns the version of in-toto statements that this store's
 // readers expect: v0.1, as cosign writes it.
@@ -43,7 +49,11 @@ func (a Att) StatementType() string { return attest.StatementV01 }
 
 // Location returns the tag that holds the attestations of a subject.
 func (a Att) Location(s attest.Subject) (name.Tag, error) {
-	tag, err := ociremote.AttestationTag(s.Digest(), a.options()...)
+	find := ociremote.AttestationTag
+	if a.signatures {
+		find = ociremote.SignatureTag
+	}
+	tag, err := find(s.Digest(), a.options()...)
 	if err != nil {
 		return name.Tag{}, fmt.Errorf("naming the attestations of %s: %w", s, err)
 	}
@@ -58,7 +68,7 @@ func (a Att) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return current.entries(ctx, func(Entry) bool { return true }), nil
+	return current.entries(ctx, a.Format(), func(Entry) bool { return true }), nil
 }
 
 // Attach writes envelopes to a subject. mine tells whether an entry that is
@@ -89,10 +99,10 @@ type content struct {
 }
 
 // entries returns the layers, and the bytes of those that are wanted.
-func (c content) entries(ctx context.Context, wanted func(Entry) bool) []Entry {
+func (c content) entries(ctx context.Context, format Format, wanted func(Entry) bool) []Entry {
 	out := make([]Entry, len(c.layers))
 	for i, layer := range c.manifest.Layers {
-		out[i] = describe(FormatAtt, layer, layer.Annotations[predicateAnnotation])
+		out[i] = describe(format, layer, layer.Annotations[predicateAnnotation])
 		out[i].vouching = vouching(layer.Annotations)
 	}
 	fill(ctx, out, wanted, func(_ context.Context, i int) (io.ReadCloser, error) { return c.layers[i].Compressed() })
@@ -158,18 +168,18 @@ func layers(signed []Signed) ([]oci.Signature, error) {
 	return out, nil
 }
 
-func digests(signatures []oci.Signature) []string {
-	out := make([]string, len(signatures))
-	for i, s := range signatures {
-		out[i] = digestOf(s)
+// layerNames returns what tells layers apart: the digest and, since all signatures
+// of one image are over the same bytes, the signature.
+func layerNames(layers []oci.Signature) []string {
+	out := make([]string, len(layers))
+	for i, l := range layers {
+		digest, err := l.Digest()
+		annotations, annotationsErr := l.Annotations()
+		if err == nil && annotationsErr == nil { // else it is no layer that is looked for
+			out[i] = layerName(digest.String(), annotations[signatureAnnotation])
+		}
 	}
 	return out
 }
 
-func digestOf(layer v1.Layer) string {
-	digest, err := layer.Digest()
-	if err != nil {
-		return "" // matches no digest that is looked for
-	}
-	return digest.String()
-}
+func layerName(digest, signature string) string { return digest + signature }

@@ -125,31 +125,44 @@ func (r referring) fallbackTag() string { return "sha256-" + r.subject.Hex() }
 // fallback reads the fallback tag. Some registries resolve that very name to the
 // subject itself, which is no list of referrers even where it is an index.
 func (r referring) fallback(ctx context.Context) (referrerList, error) {
-	raw, _, err := r.get(ctx, r.fallbackTag())
+	raw, err := r.get(ctx, r.fallbackTag())
 	if err != nil || raw == nil {
 		return referrerList{}, err
 	}
+	list, err := parseFallback(raw, r.subject.Hex())
+	if err != nil {
+		return referrerList{}, fmt.Errorf("its tag %s %w", r.fallbackTag(), err)
+	}
+	return list, nil
+}
+
+// parseFallback reads what lies under the fallback tag of a subject.
+func parseFallback(raw []byte, subject string) (referrerList, error) {
 	list := referrerList{digest: sha256Of(raw)}
-	if list.digest.Hex == r.subject.Hex() {
+	if list.digest.Hex == subject {
 		return referrerList{shadowed: true}, nil
 	}
-	if err := json.Unmarshal(raw, &list.index); err != nil {
-		return referrerList{}, fmt.Errorf("its tag %s is not a list of referrers", r.fallbackTag())
+	if json.Unmarshal(raw, &list.index) != nil {
+		return referrerList{}, errors.New("is not a list of referrers")
 	}
 	if list.index.MediaType != types.OCIImageIndex {
-		return referrerList{}, fmt.Errorf("its tag %s is of type %q, not a list of referrers", r.fallbackTag(), list.index.MediaType)
+		return referrerList{}, fmt.Errorf("is of type %q, not a list of referrers", list.index.MediaType)
 	}
 	list.descriptors = bundlesIn(list.index.Manifests)
 	return list, nil
 }
 
+// claimsBundle reports whether a list says that a manifest holds a bundle.
+func claimsBundle(d v1.Descriptor) bool { return strings.HasPrefix(d.ArtifactType, bundlePrefix) }
+
 // bundlesIn returns the manifests that may hold bundles: those that say so, and
-// those of which nothing is said.
+// those of which nothing is said. Some registries, and lists that older tools
+// wrote, say the type of the config instead.
 func bundlesIn(all []v1.Descriptor) []v1.Descriptor {
 	var out []v1.Descriptor
 	seen := map[v1.Hash]bool{}
 	for _, d := range all {
-		if seen[d.Digest] || d.ArtifactType != "" && !strings.HasPrefix(d.ArtifactType, bundlePrefix) {
+		if seen[d.Digest] || d.ArtifactType != "" && d.ArtifactType != string(emptyMediaType) && !claimsBundle(d) {
 			continue
 		}
 		seen[d.Digest] = true
@@ -161,22 +174,28 @@ func bundlesIn(all []v1.Descriptor) []v1.Descriptor {
 // entries reads the bundles, and the bytes of those that are wanted. Whatever the
 // list says, an entry is what its manifest is.
 func (r referring) entries(ctx context.Context, descriptors []v1.Descriptor, wanted func(Entry) bool) []Entry {
-	out := make([]Entry, len(descriptors))
-	layers := make([]v1.Hash, len(descriptors))
+	all := make([]referrer, len(descriptors))
 	var group errgroup.Group
 	group.SetLimit(8)
 	for i, d := range descriptors {
-		out[i] = Entry{Format: FormatBundle, Digest: d.Digest.String(), ClaimedType: d.Annotations[bundlePredicateAnnotation]}
+		all[i].Entry = Entry{Format: FormatBundle, Digest: d.Digest.String(), ClaimedType: d.Annotations[bundlePredicateAnnotation]}
 		if i >= maxReferrers {
-			out[i].Err = fmt.Errorf("the image has over %d referrers, and this is one of the rest", maxReferrers)
-		} else if wanted(out[i]) {
+			all[i].Err = fmt.Errorf("the image has over %d referrers, and this is one of the rest", maxReferrers)
+		} else if wanted(all[i].Entry) {
 			group.Go(func() error {
-				layers[i] = r.resolve(ctx, &out[i])
+				r.resolve(ctx, &all[i])
 				return nil
 			})
 		}
 	}
 	_ = group.Wait() // errors are the entries' own
+	var out []Entry
+	var layers []v1.Hash
+	for i, one := range all {
+		if !one.other || claimsBundle(descriptors[i]) {
+			out, layers = append(out, one.Entry), append(layers, one.layer)
+		}
+	}
 	fill(ctx, out, wanted, func(_ context.Context, i int) (io.ReadCloser, error) {
 		layer, err := remote.Layer(r.repo.Digest(layers[i].String()), r.remote...)
 		if err != nil {
@@ -187,34 +206,36 @@ func (r referring) entries(ctx context.Context, descriptors []v1.Descriptor, wan
 	return out
 }
 
-// resolve reads the manifest of an entry and returns the digest of the layer that
-// holds its bundle.
-func (r referring) resolve(ctx context.Context, e *Entry) v1.Hash {
-	raw, _, err := r.get(ctx, e.Digest)
+// referrer is an entry as its manifest has it.
+type referrer struct {
+	Entry
+	layer v1.Hash // that holds the bundle
+	other bool    // it holds none
+}
+
+// resolve reads the manifest of an entry.
+func (r referring) resolve(ctx context.Context, e *referrer) {
+	raw, err := r.get(ctx, e.Digest)
 	if err == nil && raw == nil {
 		err = errors.New("it is listed, and not there")
 	}
 	if err != nil {
 		e.Err, e.Unread = fmt.Errorf("reading the referrer %s: %w", e.Digest, explain(ctx, err)), true
-		return v1.Hash{}
+		return
+	}
+	if sha256Of(raw).String() != e.Digest {
+		e.Err, e.Unread = fmt.Errorf("reading the referrer %s: it has another digest", e.Digest), true
+		return
 	}
 	var manifest v1.Manifest
-	if sha256Of(raw).String() != e.Digest {
-		e.Err = errors.New("its manifest has another digest")
-		return v1.Hash{}
-	}
-	if err := json.Unmarshal(raw, &manifest); err != nil {
-		e.Err = errors.New("its manifest cannot be read")
-		return v1.Hash{}
-	}
-	if len(manifest.Layers) != 1 || !strings.HasPrefix(string(manifest.Layers[0].MediaType), bundlePrefix) {
-		e.Err = errors.New("it is listed as a bundle, and its manifest holds none")
-		return v1.Hash{}
+	if json.Unmarshal(raw, &manifest) != nil || len(manifest.Layers) != 1 || !strings.HasPrefix(string(manifest.Layers[0].MediaType), bundlePrefix) {
+		e.Err, e.other = errors.New("it is listed as a bundle, and its manifest holds none"), true
+		return
 	}
 	digest := e.Digest
-	*e = describe(FormatBundle, manifest.Layers[0], manifest.Annotations[bundlePredicateAnnotation])
+	e.Entry = describe(FormatBundle, manifest.Layers[0], manifest.Annotations[bundlePredicateAnnotation])
 	e.Digest = digest // of the manifest: that is what is attached
-	return manifest.Layers[0].Digest
+	e.layer = manifest.Layers[0].Digest
 }
 
 func sha256Of(raw []byte) v1.Hash {

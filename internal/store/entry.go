@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -47,8 +48,12 @@ func (e Entry) Envelope() (attest.Envelope, error) {
 	if e.Err != nil {
 		return attest.Envelope{}, e.Err
 	}
-	if e.Format == FormatBundle {
+	switch e.Format {
+	case FormatBundle:
 		return attest.ParseBundle(e.Raw)
+	case FormatSig:
+		return attest.Envelope{}, errors.New("it is the signature of the image, not an attestation")
+	case FormatAtt:
 	}
 	envelope, err := attest.ParseEnvelope(e.Raw)
 	if err != nil {
@@ -73,6 +78,12 @@ func Replaces(signed []Signed, mine func(attest.Envelope) bool) func(Entry) bool
 
 func ofTypes(signed []Signed, predicateType string) bool {
 	return slices.ContainsFunc(signed, func(s Signed) bool { return attest.SameType(s.PredicateType, predicateType) })
+}
+
+// judging decides which entries give way to what is written now.
+type judging interface {
+	worthReading(e Entry) bool
+	givesWay(e Entry) bool
 }
 
 // judge decides which entries give way to what is signed now, each once: an
@@ -105,6 +116,8 @@ func (j judge) givesWay(e Entry) bool {
 	j.known[e.key()] = verdict
 	return verdict
 }
+
+func (e Entry) layerName() string { return layerName(e.Digest, e.vouching[signatureAnnotation]) }
 
 // key tells entries apart: the same layer may come with another proof.
 func (e Entry) key() string { return fmt.Sprint(e.Digest, e.vouching) }

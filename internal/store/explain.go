@@ -62,16 +62,18 @@ func explainStatus(status *transport.Error) error {
 
 // explainWrite is explain for writing: who may read may still not write, and a
 // tag may be there for good.
-func explainWrite(ctx context.Context, where string, err error) error {
+func explainWrite(ctx context.Context, format Format, where string, err error) error {
 	explained := fmt.Errorf("writing %s: %w", where, explain(ctx, err))
 	switch {
 	case refusesAccess(err):
 		return fault.WithHint(explained,
 			"this job's login may pull but not push: give registry-username and registry-password of one that may")
 	case immutable(err):
-		return fault.WithHint(explained,
-			"the registry does not let this tag be overwritten: allow it for tags sha256-*, or use attestation-format bundle, "+
-				"which needs no tag where the registry has the referrers API")
+		hint := "the registry does not let this tag be overwritten: allow it for tags sha256-*"
+		if format == FormatAtt {
+			hint += ", or use attestation-format bundle, which needs no tag where the registry has the referrers API"
+		}
+		return fault.WithHint(explained, "%s", hint)
 	}
 	return explained
 }
@@ -94,10 +96,10 @@ func cutOff(err error) bool {
 }
 
 // immutable reports whether a registry refuses to overwrite a tag. Amazon ECR
-// says TAG_INVALID, Harbor answers 412; both name the word.
+// says TAG_INVALID, Harbor answers 412, others name the word.
 func immutable(err error) bool {
 	status, ok := errors.AsType[*transport.Error](err)
-	return ok && slices.ContainsFunc(status.Errors, func(d transport.Diagnostic) bool {
+	return ok && status.StatusCode == http.StatusPreconditionFailed || ok && slices.ContainsFunc(status.Errors, func(d transport.Diagnostic) bool {
 		return d.Code == "TAG_INVALID" || strings.Contains(strings.ToLower(d.Message), "immutable")
 	})
 }

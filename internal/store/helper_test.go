@@ -17,11 +17,13 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/sign"
 	"github.com/hallmark-ci/hallmark/internal/store"
 	"github.com/hallmark-ci/hallmark/internal/verify"
@@ -33,7 +35,9 @@ const dsseMediaType = types.MediaType("application/vnd.dsse.envelope.v1+json")
 type place struct {
 	host    string
 	subject attest.Subject
-	options []remote.Option
+	image   v1.Descriptor
+	access  image.Access
+	options []remote.Option // of access
 
 	mu       sync.Mutex
 	instead  func(w http.ResponseWriter, r *http.Request) bool // true: answered
@@ -43,7 +47,8 @@ type place struct {
 // newPlace starts a registry on loopback and pushes an image to it.
 func newPlace(t *testing.T, options ...registry.Option) *place {
 	t.Helper()
-	p := &place{options: []remote.Option{remote.WithRetryBackoff(remote.Backoff{Duration: time.Millisecond, Factor: 1, Steps: 2})}}
+	p := &place{access: image.Access{Backoff: image.Backoff{Attempts: 2, Delay: time.Millisecond}}}
+	p.options = p.access.RemoteOptions()
 	inner := registry.New(append(options, registry.Logger(log.New(io.Discard, "", 0)))...)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
@@ -63,6 +68,9 @@ func newPlace(t *testing.T, options ...registry.Option) *place {
 	must(t, remote.Write(tag, img, p.options...))
 	digest, err := img.Digest()
 	must(t, err)
+	described, err := partial.Descriptor(img)
+	must(t, err)
+	p.image = *described
 	p.subject, err = attest.NewSubject(tag.Digest(digest.String()), tag.String())
 	must(t, err)
 	return p
@@ -89,7 +97,7 @@ func (p *place) count(method, part string) int {
 	return n
 }
 
-func (p *place) store() store.Att { return store.NewAtt(p.options, nil) }
+func (p *place) att() store.Att { return store.NewAtt(p.options, nil) }
 
 // manifest returns the layers under the tag, and its digest; none where there
 // is no such tag.
@@ -102,7 +110,7 @@ func (p *place) manifest(t *testing.T) ([]v1.Descriptor, string) {
 // whole returns the manifest under the tag, and its digest.
 func (p *place) whole(t *testing.T) (v1.Manifest, string) {
 	t.Helper()
-	tag, err := p.store().Location(p.subject)
+	tag, err := p.att().Location(p.subject)
 	must(t, err)
 	img, err := remote.Image(tag, p.options...)
 	if err != nil && strings.Contains(err.Error(), "MANIFEST_UNKNOWN") {
@@ -116,50 +124,78 @@ func (p *place) whole(t *testing.T) (v1.Manifest, string) {
 	return *m, digest.String()
 }
 
-// put writes a manifest of these layers under the tag, as another tool may do.
-// The blobs of the layers are written where they have content.
-func (p *place) put(t *testing.T, layers ...foreign) {
+// putLayers writes a manifest of these layers under the tag, as another tool may
+// do. The blobs of the layers are written where they have content.
+func (p *place) putLayers(t *testing.T, annotations map[string]string, layers ...foreign) {
 	t.Helper()
-	p.putAnnotated(t, nil, layers...)
+	tag, err := p.att().Location(p.subject)
+	must(t, err)
+	config := p.blob(t, foreign{content: []byte("{}")}, types.OCIConfigJSON)
+	m := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: config, Annotations: annotations}
+	for _, l := range layers {
+		d := p.blob(t, l, dsseMediaType)
+		d.Annotations = l.annotations
+		if l.claims != "" {
+			d.Annotations = map[string]string{"predicateType": l.claims}
+		}
+		m.Layers = append(m.Layers, d)
+	}
+	p.putManifest(t, tag, m)
 }
 
-// putAnnotated is put with annotations of the manifest.
-func (p *place) putAnnotated(t *testing.T, annotations map[string]string, layers ...foreign) {
+// blob writes a blob, unless it is missing, and describes it.
+func (p *place) blob(t *testing.T, l foreign, mediaType types.MediaType) v1.Descriptor {
 	t.Helper()
-	tag, err := p.store().Location(p.subject)
-	must(t, err)
-	config := static.NewLayer([]byte("{}"), types.OCIConfigJSON)
-	must(t, remote.WriteLayer(tag.Context(), config, p.options...))
-	m := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: *descriptorOf(t, config), Annotations: annotations}
-	for _, l := range layers {
-		blob := static.NewLayer(l.content, dsseMediaType)
-		if !l.missing {
-			must(t, remote.WriteLayer(tag.Context(), blob, p.options...))
-		}
-		d := descriptorOf(t, blob)
-		d.Annotations = l.annotations
-		if l.size != 0 {
-			d.Size = l.size
-		}
-		m.Layers = append(m.Layers, *d)
+	blob := static.NewLayer(l.content, mediaType)
+	if !l.missing {
+		must(t, remote.WriteLayer(p.subject.Digest().Context(), blob, p.options...))
 	}
+	d := descriptorOf(t, blob)
+	if l.size != 0 {
+		d.Size = l.size
+	}
+	return *d
+}
+
+func (p *place) putManifest(t *testing.T, ref name.Reference, m any) v1.Descriptor {
+	t.Helper()
 	raw, err := json.Marshal(m)
 	must(t, err)
-	must(t, remote.Put(tag, rawManifest(raw), p.options...))
+	digest, size, err := v1.SHA256(bytes.NewReader(raw))
+	must(t, err)
+	if ref == nil {
+		ref = p.subject.Digest().Context().Digest(digest.String())
+	}
+	_, isIndex := m.(v1.IndexManifest)
+	must(t, remote.Put(ref, rawManifest{raw: raw, index: isIndex}, p.options...))
+	return v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: digest, Size: size}
 }
 
-// foreign is a layer that this store did not write.
+// foreign is something that this store did not write.
 type foreign struct {
 	content     []byte
-	annotations map[string]string
-	size        int64 // as the manifest claims; zero: the true one
-	missing     bool  // the registry does not have the blob
+	claims      string            // the predicate type
+	annotations map[string]string // of the layer, where it has its own
+	size        int64             // as the manifest claims; zero: the true one
+	missing     bool              // the registry does not have the blob
+
+	artifactType string // of the referrer, where it is not that of a bundle
+	layerType    string // of the layer, where it is not that of a bundle
 }
 
-type rawManifest []byte
+type rawManifest struct {
+	raw   []byte
+	index bool
+}
 
-func (m rawManifest) RawManifest() ([]byte, error)        { return m, nil }
-func (m rawManifest) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
+func (m rawManifest) RawManifest() ([]byte, error) { return m.raw, nil }
+
+func (m rawManifest) MediaType() (types.MediaType, error) {
+	if m.index {
+		return types.OCIImageIndex, nil
+	}
+	return types.OCIManifestSchema1, nil
+}
 
 func descriptorOf(t *testing.T, l v1.Layer) *v1.Descriptor {
 	t.Helper()
@@ -210,14 +246,6 @@ func digestsOf(signed ...store.Signed) []string {
 	var out []string
 	for _, s := range signed {
 		out = append(out, s.Envelope.Digest())
-	}
-	return out
-}
-
-func digestsUnder(layers []v1.Descriptor) []string {
-	var out []string
-	for _, l := range layers {
-		out = append(out, l.Digest.String())
 	}
 	return out
 }

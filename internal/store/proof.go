@@ -17,7 +17,7 @@ import (
 )
 
 // Annotations in which layers under a tag carry what vouches for their signature:
-// cosign's own, and one for the log entries that cosign's cannot express
+// cosign's own, and one for what cosign's cannot express
 // (https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md).
 const (
 	certificateAnnotation = "dev.sigstore.cosign/certificate"      // PEM
@@ -53,7 +53,8 @@ func annotate(p attest.Proof) (map[string]string, error) {
 	if p.HasCertificate() {
 		out[certificateAnnotation] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate()}))
 	}
-	if stamps := material.GetTimestampVerificationData().GetRfc3161Timestamps(); len(stamps) > 0 {
+	stamps := material.GetTimestampVerificationData().GetRfc3161Timestamps()
+	if len(stamps) > 0 {
 		if err := put(out, timestampAnnotation, stamp{stamps[0].GetSignedTimestamp()}); err != nil {
 			return nil, err
 		}
@@ -68,8 +69,8 @@ func annotate(p attest.Proof) (map[string]string, error) {
 		}
 		break // cosign keeps one
 	}
-	if len(entries) == 0 {
-		return out, nil
+	if len(entries) == 0 && len(stamps) < 2 {
+		return out, nil // said in cosign's own annotations
 	}
 	whole, err := protojson.Marshal(material)
 	if err != nil {
@@ -104,7 +105,7 @@ func promiseOf(entry *protorekor.TransparencyLogEntry) promise {
 // there are none.
 func vouching(annotations map[string]string) map[string]string {
 	var out map[string]string
-	for _, key := range []string{certificateAnnotation, promiseAnnotation, timestampAnnotation, materialAnnotation} {
+	for _, key := range []string{signatureAnnotation, certificateAnnotation, promiseAnnotation, timestampAnnotation, materialAnnotation} {
 		if value := annotations[key]; value != "" && value != "null" {
 			if out == nil {
 				out = map[string]string{}

@@ -6,23 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
-)
-
-const (
-	emptyMediaType    = types.MediaType("application/vnd.oci.empty.v1+json")
-	createdAnnotation = "org.opencontainers.image.created"
-	contentAnnotation = "dev.sigstore.bundle.content"
 )
 
 // Attach writes envelopes as bundles that refer to a subject. mine tells whether
@@ -47,17 +39,20 @@ func (b Bundles) attach(ctx context.Context, s attest.Subject, signed []Signed, 
 	}
 	w := &referrerWriter{referring: r, store: b, judge: newJudge(signed, mine)}
 	if err := w.stage(ctx, signed); err != nil {
-		return Receipt{}, explainWrite(ctx, b.Location(s), err)
+		return Receipt{}, explainWrite(ctx, FormatBundle, b.Location(s), err)
 	}
 	before, err := w.list(ctx)
 	if err != nil {
 		return Receipt{}, explain(ctx, err)
 	}
+	if before.shadowed {
+		return Receipt{}, w.noPlace()
+	}
 	old, err := w.superseded(ctx, before.descriptors)
 	if err != nil {
 		return Receipt{}, err
 	}
-	listed, err := w.putAll(ctx)
+	listed, err := w.putAll(ctx, digestsIn(before.descriptors))
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -75,129 +70,57 @@ type referrerWriter struct {
 	added []staged
 }
 
-// staged is a manifest whose blobs are in the registry already.
-type staged struct {
-	raw        []byte
-	descriptor v1.Descriptor
-}
-
-// manifest is v1.Manifest with the artifact type that it lacks.
-type manifest struct {
-	v1.Manifest
-	ArtifactType string `json:"artifactType"`
-}
-
-// stage uploads the bundles and makes their manifests. Nobody sees them before
-// the manifests are there.
-func (w *referrerWriter) stage(ctx context.Context, signed []Signed) error {
-	subject, err := remote.Head(w.subject.Digest(), w.remote...)
-	if err != nil {
-		return err
-	}
-	pusher, err := remote.NewPusher(w.remote...)
-	if err != nil {
-		return err
-	}
-	w.added = make([]staged, len(signed))
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(4)
-	config := static.NewLayer([]byte("{}"), emptyMediaType)
-	group.Go(func() error { return pusher.Upload(groupCtx, w.repo, config) })
-	for i, s := range signed {
-		content, err := s.Envelope.EncodeBundle()
-		if err != nil {
-			return err
-		}
-		if len(content) > attest.MaxSize {
-			return fmt.Errorf("the bundle of type %s has %d bytes, the limit is %d (128 MiB)", attest.ShortType(s.PredicateType), len(content), attest.MaxSize)
-		}
-		layer := static.NewLayer(content, attest.BundleMediaType)
-		if w.added[i], err = newStaged(subject, config, layer, s.PredicateType); err != nil {
-			return err
-		}
-		group.Go(func() error { return pusher.Upload(groupCtx, w.repo, layer) })
-	}
-	return group.Wait()
-}
-
-// newStaged makes the manifest of a bundle as cosign makes it.
-func newStaged(subject *v1.Descriptor, config, layer v1.Layer, predicateType string) (staged, error) {
-	annotations := map[string]string{
-		createdAnnotation:         time.Now().UTC().Format(time.RFC3339),
-		contentAnnotation:         "dsse-envelope",
-		bundlePredicateAnnotation: predicateType,
-	}
-	parts := make([]v1.Descriptor, 2)
-	for i, l := range []v1.Layer{config, layer} {
-		d, err := descriptorOf(l)
-		if err != nil {
-			return staged{}, err
-		}
-		parts[i] = d
-	}
-	raw, err := json.Marshal(manifest{ArtifactType: attest.BundleMediaType, Manifest: v1.Manifest{
-		SchemaVersion: 2,
-		MediaType:     types.OCIManifestSchema1,
-		Config:        parts[0],
-		Layers:        parts[1:],
-		Subject:       &v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
-		Annotations:   annotations,
-	}})
-	if err != nil {
-		return staged{}, err
-	}
-	return staged{raw: raw, descriptor: v1.Descriptor{
-		MediaType: types.OCIManifestSchema1, Digest: sha256Of(raw), Size: int64(len(raw)),
-		ArtifactType: attest.BundleMediaType, Annotations: annotations,
-	}}, nil
-}
-
-func descriptorOf(l v1.Layer) (v1.Descriptor, error) {
-	digest, err := l.Digest()
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	size, err := l.Size()
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	mediaType, err := l.MediaType()
-	return v1.Descriptor{MediaType: mediaType, Digest: digest, Size: size}, err
-}
-
 // superseded returns the digests of the bundles that give way.
 func (w *referrerWriter) superseded(ctx context.Context, descriptors []v1.Descriptor) ([]string, error) {
 	var old []string
 	for _, e := range w.entries(ctx, descriptors, w.judge.worthReading) {
 		if e.Unread {
 			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
-				"and if it stays so, repair or remove this manifest: the others are evidence, too")
+				"and if it stays so, repair this referrer or remove it from the list: the others are evidence, too")
 		}
-		if w.judge.givesWay(e) && !slices.Contains(w.digests(), e.Digest) {
+		if !slices.Contains(w.digests(), e.Digest) && (w.judge.givesWay(e) || w.adds(e)) {
 			old = append(old, e.Digest)
 		}
 	}
 	return old, nil
 }
 
+// adds reports whether an entry is one of the bundles that are added, in a
+// manifest of another time.
+func (w *referrerWriter) adds(e Entry) bool {
+	return e.Raw != nil && slices.ContainsFunc(w.added, func(m staged) bool { return m.bundle == sha256Of(e.Raw) })
+}
+
 // putAll writes the manifests by their digests, and reports whether the registry
-// lists them as referrers by itself. If one cannot be written, those before it are
-// removed.
-func (w *referrerWriter) putAll(ctx context.Context) (listed bool, err error) {
+// lists them as referrers by itself. If one cannot be written, those that were
+// not there before are removed.
+func (w *referrerWriter) putAll(ctx context.Context, before []string) (listed bool, err error) {
 	for i, m := range w.added {
 		listed, err = w.put(ctx, m.descriptor.Digest.String(), types.OCIManifestSchema1, m.raw)
 		if err == nil {
 			continue
 		}
-		err = explainWrite(ctx, w.store.Location(w.subject), err)
-		undone, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleMost)
-		defer cancel()
-		if stale := w.removeAll(undone, w.digests()[:i]); len(stale) > 0 {
-			return false, fmt.Errorf("%w; of the set, %v are attached already and cannot be removed", err, stale)
+		err = explainWrite(ctx, FormatBundle, w.store.Location(w.subject), err)
+		// The last may have arrived, whatever was heard of it.
+		fresh := slices.DeleteFunc(w.digests()[:i+1], func(d string) bool { return slices.Contains(before, d) })
+		if left := w.undo(ctx, fresh); len(left) > 0 {
+			return false, fault.WithHint(fmt.Errorf("%w; it cannot be undone: a part of the set is attached, %s", err, strings.Join(left, ", ")),
+				"run again to attach the whole set, or remove that part from the registry")
 		}
 		return false, err
 	}
 	return listed, nil
+}
+
+// undo removes manifests and returns those that are still there, or may be. It
+// has some time of its own: the job's may be over.
+func (w *referrerWriter) undo(ctx context.Context, digests []string) []string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleMost)
+	defer cancel()
+	return slices.DeleteFunc(w.removeAll(ctx, digests), func(d string) bool {
+		raw, err := w.get(ctx, d)
+		return raw == nil && err == nil
+	})
 }
 
 // finish waits until the registry lists what was written, and removes what gives
@@ -259,7 +182,7 @@ func (w *referrerWriter) write(ctx context.Context) (wanted []string, looked tim
 		return nil, looked, false, explain(ctx, err)
 	}
 	if _, err := w.put(ctx, w.fallbackTag(), types.OCIImageIndex, raw); err != nil {
-		return nil, looked, false, passing(err, explainWrite(ctx, w.repo.Tag(w.fallbackTag()).String(), err))
+		return nil, looked, false, passing(err, explainWrite(ctx, FormatBundle, w.repo.Tag(w.fallbackTag()).String(), err))
 	}
 	return digestsIn(index.Manifests), looked, true, nil
 }
@@ -268,10 +191,15 @@ func (w *referrerWriter) write(ctx context.Context) (wanted []string, looked tim
 func (w *referrerWriter) look(ctx context.Context) (v1.Hash, []string, error) {
 	current, err := w.fallback(ctx)
 	if err == nil && current.shadowed {
-		err = fault.WithHint(fmt.Errorf("the registry resolves the tag %s to the image itself", w.fallbackTag()),
-			"it cannot keep bundles; use attestation-format att")
+		err = w.noPlace()
 	}
 	return current.digest, digestsIn(current.index.Manifests), explain(ctx, err)
+}
+
+// noPlace is the error where bundles cannot be listed in any way.
+func (w *referrerWriter) noPlace() error {
+	return fault.WithHint(fmt.Errorf("the registry has no referrers API, and resolves the tag %s to the image itself", w.fallbackTag()),
+		"it cannot keep bundles; use attestation-format att")
 }
 
 func (w *referrerWriter) digests() []string {

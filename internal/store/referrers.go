@@ -22,6 +22,7 @@ import (
 const (
 	maxManifest = 4 << 20 // bytes, as registries bound what they take
 	maxPages    = 64      // of a list of referrers
+	maxListed   = 20_000  // referrers in all
 )
 
 // errNoReferrersAPI says that a registry keeps its referrers under the fallback
@@ -45,7 +46,9 @@ func (m manifests) referrers(ctx context.Context, digest string) ([]v1.Descripto
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, page.Manifests...)
+		if found = append(found, page.Manifests...); len(found) > maxListed {
+			return nil, fmt.Errorf("its list of referrers has over %d entries", maxListed)
+		}
 		if link == "" {
 			return found, nil
 		}
@@ -70,9 +73,13 @@ func (m manifests) page(ctx context.Context, address string) (v1.IndexManifest, 
 	if answer.StatusCode != http.StatusOK || types.MediaType(mediaType) != types.OCIImageIndex {
 		return v1.IndexManifest{}, "", errNoReferrersAPI
 	}
-	var page v1.IndexManifest
-	if err := decode(answer.Body, &page); err != nil {
+	raw, err := bounded(answer.Body)
+	if err != nil {
 		return v1.IndexManifest{}, "", fmt.Errorf("its list of referrers: %w", err)
+	}
+	var page v1.IndexManifest
+	if json.Unmarshal(raw, &page) != nil {
+		return v1.IndexManifest{}, "", errors.New("its list of referrers cannot be read")
 	}
 	return page, answer.Header.Get("Link"), nil
 }
@@ -95,22 +102,21 @@ func (m manifests) follow(current, link string) (string, error) {
 	return next.String(), nil
 }
 
-// get returns a manifest, its digest and its media type; a nil manifest where
-// there is none.
-func (m manifests) get(ctx context.Context, reference string) ([]byte, types.MediaType, error) {
+// get returns a manifest; nil where there is none.
+func (m manifests) get(ctx context.Context, reference string) ([]byte, error) {
 	answer, err := m.do(ctx, http.MethodGet, m.url("manifests", reference), "", nil)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer answer.Body.Close() //nolint:errcheck // only read from
 	if err := transport.CheckError(answer, http.StatusOK, http.StatusNotFound); err != nil || answer.StatusCode == http.StatusNotFound {
-		return nil, "", err
+		return nil, err
 	}
-	raw, err := io.ReadAll(io.LimitReader(answer.Body, maxManifest+1))
-	if err == nil && len(raw) > maxManifest {
-		err = fmt.Errorf("manifest %s has over %d bytes (4 MiB)", reference, maxManifest)
+	raw, err := bounded(answer.Body)
+	if err != nil {
+		return nil, fmt.Errorf("its manifest %s: %w", reference, err)
 	}
-	return raw, types.MediaType(answer.Header.Get("Content-Type")), err
+	return raw, nil
 }
 
 // put writes a manifest, and reports whether the registry said that it lists it
@@ -160,14 +166,11 @@ func (m manifests) do(ctx context.Context, method, address string, mediaType typ
 	return m.http.Do(request)
 }
 
-// decode reads bounded JSON.
-func decode(r io.Reader, into any) error {
+// bounded reads a manifest or a list.
+func bounded(r io.Reader) ([]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
-	switch {
-	case err != nil:
-		return err
-	case len(raw) > maxManifest:
-		return fmt.Errorf("it has over %d bytes (4 MiB)", maxManifest)
+	if err == nil && len(raw) > maxManifest {
+		return nil, fmt.Errorf("it has over %d bytes (4 MiB)", maxManifest)
 	}
-	return json.Unmarshal(raw, into)
+	return raw, err
 }

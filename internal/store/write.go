@@ -34,7 +34,7 @@ type writer struct {
 	tag     name.Tag
 	added   []oci.Signature
 	pusher  *remote.Pusher // keeps its login, so that a write is one request
-	judge   judge
+	judge   judging
 }
 
 // newWriter uploads the layers of what is added. Nobody sees them before the
@@ -55,7 +55,7 @@ func (a Att) newWriter(ctx context.Context, s attest.Subject, added []oci.Signat
 		group.Go(func() error { return pusher.Upload(groupCtx, tag.Context(), layer) })
 	}
 	if err := group.Wait(); err != nil {
-		return nil, explainWrite(ctx, tag.String(), err)
+		return nil, explainWrite(ctx, FormatAtt, tag.String(), err)
 	}
 	return w, nil
 }
@@ -79,22 +79,22 @@ func (w *writer) write(ctx context.Context) (wanted []string, looked time.Time, 
 		return nil, looked, false, err
 	}
 	if err := w.pusher.Upload(ctx, w.tag.Context(), config); err != nil {
-		return nil, looked, false, explainWrite(ctx, w.tag.String(), err)
+		return nil, looked, false, explainWrite(ctx, FormatAtt, w.tag.String(), err)
 	}
 	looked = time.Now()
 	if now, err := w.digest(ctx); err != nil || now != current.digest {
 		return nil, looked, false, err
 	}
 	if err := w.pusher.Put(ctx, w.tag, all); err != nil {
-		return nil, looked, false, passing(err, explainWrite(ctx, w.tag.String(), err))
+		return nil, looked, false, passing(err, explainWrite(ctx, FormatAtt, w.tag.String(), err))
 	}
-	return digests(slices.Concat(staying, w.added)), looked, true, nil
+	return layerNames(slices.Concat(staying, w.added)), looked, true, nil
 }
 
 // look implements contended.
 func (w *writer) look(ctx context.Context) (v1.Hash, []string, error) {
 	current, err := w.read(ctx, w.subject)
-	return current.digest, digests(current.layers), err
+	return current.digest, layerNames(current.layers), err
 }
 
 // merge returns the manifest with what stays and what is added, and with the
@@ -118,14 +118,14 @@ func (w *writer) merge(current content, staying []oci.Signature) (v1.Image, erro
 // keep returns the layers that stay: all but those that give way to what is
 // added, and what is added itself.
 func (w *writer) keep(ctx context.Context, current content) ([]oci.Signature, error) {
-	fresh := digests(w.added)
+	fresh := layerNames(w.added)
 	var kept []oci.Signature
-	for i, e := range current.entries(ctx, w.judge.worthReading) {
+	for i, e := range current.entries(ctx, w.Format(), w.judge.worthReading) {
 		if e.Unread {
 			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
 				"and if it stays so, repair or remove this layer of %s: the others are evidence, too", w.tag)
 		}
-		if !w.judge.givesWay(e) && !slices.Contains(fresh, e.Digest) {
+		if !w.judge.givesWay(e) && !slices.Contains(fresh, e.layerName()) {
 			kept = append(kept, keptLayer{current.layers[i], current.manifest.Layers[i]})
 		}
 	}

@@ -1,17 +1,17 @@
 package verify
 
 import (
-	"encoding/hex"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+	"github.com/sigstore/sigstore-go/pkg/root"
 	sigverify "github.com/sigstore/sigstore-go/pkg/verify"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -58,6 +58,9 @@ type identities struct {
 // deployment of the root gave to one of the identities. At least one is required,
 // with a subject and an issuer.
 func TrustIdentities(root Root, first Identity, more ...Identity) (Trust, error) {
+	if root.material == nil {
+		return Trust{}, errors.New("certificates are to be believed, and there is no trusted root")
+	}
 	believed := identities{root: root}
 	for _, i := range append([]Identity{first}, more...) {
 		if i.Subject+i.SubjectRegexp == "" || i.Issuer+i.IssuerRegexp == "" {
@@ -82,41 +85,60 @@ func (i identities) names() []string {
 	return names
 }
 
-// open follows the client specification of Sigstore: log entry, time,
-// certificate, signature; then who it is.
-func (i identities) open(e attest.Envelope, subject attest.Subject) (opened, error) {
+// errNoCertificate is the refusal of what no certificate of a deployment vouches
+// for.
+var errNoCertificate = fmt.Errorf("%w: it comes without a certificate", errNotTrusted)
+
+// open implements authority. Whose image it is about is checked for every signer
+// in the same way, and not here.
+func (i identities) open(e attest.Envelope) (opened, error) {
 	if !e.Proof().HasCertificate() {
-		return opened{}, errNotTrusted
+		return opened{}, errNoCertificate
+	}
+	if _, err := x509.ParseCertificate(e.Proof().Certificate()); err != nil {
+		return opened{}, fmt.Errorf("its certificate cannot be read: %s", plain.Line(err.Error(), maxDetail))
 	}
 	entity, err := entityOf(e)
 	if err != nil {
 		return opened{}, err
 	}
-	verifier, err := sigverify.NewVerifier(stampedBy{i.root.material, e.Raw()}, i.root.demands(e)...)
+	return i.judge(stampedBy{i.root.material, e.Raw()}, claim{
+		entity: entity, proof: e.Proof(), signatures: e.Signatures(), about: sigverify.WithoutArtifactUnsafe(), payload: e.Payload(),
+	})
+}
+
+// claim is what a signature by certificate says.
+type claim struct {
+	entity     *bundle.Bundle
+	proof      attest.Proof
+	signatures int
+	about      sigverify.ArtifactPolicyOption
+	payload    []byte // that the signature covers
+}
+
+// judge follows the client specification of Sigstore: log entry, time,
+// certificate, signature; then who it is.
+func (i identities) judge(material root.TrustedMaterial, c claim) (opened, error) {
+	verifier, err := sigverify.NewVerifier(material, i.root.demands(c.proof)...)
 	if err != nil {
 		return opened{}, err
 	}
-	digest, err := hex.DecodeString(subject.Hex())
+	result, err := verifier.Verify(c.entity, sigverify.NewPolicy(c.about, sigverify.WithoutIdentitiesUnsafe())) // the latter comes below
 	if err != nil {
-		return opened{}, err
-	}
-	result, err := verifier.Verify(entity, sigverify.NewPolicy(
-		sigverify.WithArtifactDigest("sha256", digest), sigverify.WithoutIdentitiesUnsafe())) // who it is comes below
-	if err != nil {
-		return opened{}, explain(e, err)
+		return opened{}, explain(c.proof, c.signatures, err.Error())
 	}
 	signer := result.Signature.Certificate
 	if _, err := i.matchers.Verify(*signer); err != nil {
 		return opened{}, fmt.Errorf("signed by %s, who is not an accepted signer", nameOf(*signer))
 	}
-	return opened{payload: e.Payload(), signer: nameOf(*signer), at: earliest(result.VerifiedTimestamps)}, nil
+	return opened{payload: c.payload, signer: nameOf(*signer), at: earliest(result.VerifiedTimestamps)}, nil
 }
 
 // demands returns what the deployment promises of its signatures, as the root
 // says which services it has.
-func (r Root) demands(e attest.Envelope) []sigverify.VerifierOption {
+func (r Root) demands(proof attest.Proof) []sigverify.VerifierOption {
 	options := []sigverify.VerifierOption{sigverify.WithObserverTimestamps(1)}
-	logged := len(e.Proof().Material().GetTlogEntries()) > 0
+	logged := len(proof.Material().GetTlogEntries()) > 0
 	if r.HasLog() && (logged || !r.logOptional) {
 		options = append(options, sigverify.WithTransparencyLog(1))
 	}
@@ -127,14 +149,15 @@ func (r Root) demands(e attest.Envelope) []sigverify.VerifierOption {
 }
 
 // entityOf returns the envelope in the form that Sigstore's verifier takes.
-func entityOf(e attest.Envelope) (*bundle.Bundle, error) {
-	b := e.Bundle()
+func entityOf(e attest.Envelope) (*bundle.Bundle, error) { return entityIn(e.Bundle()) }
+
+func entityIn(b *protobundle.Bundle) (*bundle.Bundle, error) {
 	if promised(b) {
 		b.MediaType = bundleWithPromise
 	}
 	entity, err := bundle.NewBundle(b, allowChain(b)...)
 	if err != nil {
-		return nil, fmt.Errorf("what vouches for its signature is malformed: %s", plain.Line(err.Error(), 200))
+		return nil, fmt.Errorf("what vouches for its signature is malformed: %s", plain.Line(err.Error(), maxDetail))
 	}
 	return entity, nil
 }
@@ -165,32 +188,4 @@ func earliest(stamps []sigverify.TimestampVerificationResult) time.Time {
 		}
 	}
 	return first
-}
-
-// explain puts the steps of Sigstore's verifier into words about the
-// attestation. What it says besides is kept, bounded.
-func explain(e attest.Envelope, err error) error {
-	steps := []struct{ prefix, says string }{
-		{"failed to verify timestamps", "no trusted timestamp says when its certificate was used"},
-		{"failed to verify leaf certificate", "its certificate is of no trusted authority, or was not valid when it was used"},
-		{"failed to verify signed certificate timestamp", "its certificate is in no trusted certificate log"},
-		{"failed to verify signature", "its signature does not fit: its content was changed after signing, or it is about another image"},
-	}
-	detail := err.Error()
-	if rest, ok := strings.CutPrefix(detail, "failed to verify log inclusion: "); ok {
-		return explainLog(e, errors.New(rest))
-	}
-	for _, step := range steps {
-		if rest, ok := strings.CutPrefix(detail, step.prefix); ok {
-			return errors.New(step.says + plain.Line(rest, 200))
-		}
-	}
-	return errors.New(plain.Line(detail, 300))
-}
-
-func explainLog(e attest.Envelope, err error) error {
-	if len(e.Proof().Material().GetTlogEntries()) == 0 {
-		return errors.New("no transparency log holds it, and one is asked for")
-	}
-	return fmt.Errorf("no trusted transparency log holds it: %s", plain.Line(err.Error(), 200))
 }

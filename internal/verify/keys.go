@@ -10,18 +10,27 @@ import (
 	"fmt"
 	"time"
 
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	sigverify "github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/sigstore/sigstore/pkg/signature/dsse"
 	"github.com/sigstore/sigstore/pkg/signature/options"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/fault"
 )
 
 // errNotTrusted is the refusal of a signature that no trusted key made. Whether
 // another key made it or its content was changed since cannot be told apart.
 var errNotTrusted = errors.New("not signed by a trusted signer")
+
+// errDoesNotFit is the refusal of a signature in the name of a trusted key.
+var errDoesNotFit = errors.New("it names a trusted key, whose signature does not fit: " + doesNotFit)
+
+const doesNotFit = "its content was changed after signing, or another key signed it"
 
 // keyring believes the holders of keys.
 type keyring struct {
@@ -48,6 +57,10 @@ func TrustKeys(first crypto.PublicKey, more ...crypto.PublicKey) (Trust, error) 
 // TrustLoggedKeys is TrustKeys, for signatures that a transparency log of the
 // root holds and for no others.
 func TrustLoggedKeys(log Root, first crypto.PublicKey, more ...crypto.PublicKey) (Trust, error) {
+	if !log.HasLog() {
+		return Trust{}, fault.WithHint(fault.Usagef("signatures must be in a transparency log, and the trusted root has none"),
+			"give a trusted-root with a log, or ask for none with tlog: false")
+	}
 	ring, err := newKeyring(first, more...)
 	if err != nil {
 		return Trust{}, err
@@ -96,8 +109,9 @@ func (r keyring) names() []string {
 	return names
 }
 
-func (r keyring) open(e attest.Envelope, _ attest.Subject) (opened, error) {
+func (r keyring) open(e attest.Envelope) (opened, error) {
 	hint := e.Proof().Material().GetPublicKey().GetHint()
+	refusal := errNotTrusted
 	for _, k := range r.keys {
 		var payload []byte
 		verifier := dsse.WrapVerifier(k.verifier,
@@ -106,19 +120,23 @@ func (r keyring) open(e attest.Envelope, _ attest.Subject) (opened, error) {
 			return r.logged(e, k, payload)
 		}
 		if hint != "" && hint == k.hint {
-			return opened{}, errors.New("it names a trusted key, whose signature does not fit: its content was changed after signing")
+			refusal = errDoesNotFit
 		}
 	}
-	return opened{}, errNotTrusted
+	return opened{}, refusal
 }
 
 // logged returns what a key's signature covers, once the log holds it if that
 // is asked for.
 func (r keyring) logged(e attest.Envelope, k trustedKey, payload []byte) (opened, error) {
+	found := opened{payload: payload, signer: k.name}
 	if r.log == nil {
-		return opened{payload: payload, signer: k.name}, nil
+		return found, nil
 	}
-	entity, err := entityOf(e)
+	if n := e.Signatures(); n != 1 {
+		return opened{}, fmt.Errorf("it has %d signatures, and a log holds one", n)
+	}
+	entity, err := entityOf(heldBy(k, e))
 	if err != nil {
 		return opened{}, err
 	}
@@ -127,11 +145,22 @@ func (r keyring) logged(e attest.Envelope, k trustedKey, payload []byte) (opened
 	})
 	stamps, err := sigverify.VerifyTlogEntry(entity, root.TrustedMaterialCollection{r.log.material, key}, 1, true)
 	if err != nil {
-		return opened{}, explainLog(e, err)
+		return opened{}, explainLog(e.Proof(), err.Error())
 	}
-	found := opened{payload: payload, signer: k.name}
 	if len(stamps) > 0 {
 		found.at = stamps[0].Time
 	}
 	return found, nil
+}
+
+// heldBy returns the envelope as one of a key and of nobody else: the entry of the
+// log must name that key, and not a certificate that somebody put beside the
+// signature.
+func heldBy(k trustedKey, e attest.Envelope) attest.Envelope {
+	material := proto.CloneOf(e.Proof().Material())
+	if material == nil {
+		material = &protobundle.VerificationMaterial{}
+	}
+	material.Content = &protobundle.VerificationMaterial_PublicKey{PublicKey: &protocommon.PublicKeyIdentifier{Hint: k.hint}}
+	return e.WithProof(attest.NewProof(material))
 }

@@ -17,7 +17,7 @@ import (
 const maxRoot = 4 << 20
 
 // Root is what a Sigstore deployment is believed by: the certificates of its
-// authorities and the keys of its logs.
+// authorities and the keys of its logs. Its zero value believes nobody.
 type Root struct {
 	material    root.TrustedMaterial
 	logOptional bool
@@ -69,4 +69,4 @@ func (r Root) WithoutLog() Root {
 }
 
 // HasLog reports whether the deployment has a transparency log.
-func (r Root) HasLog() bool { return len(r.material.RekorLogs()) > 0 }
+func (r Root) HasLog() bool { return r.material != nil && len(r.material.RekorLogs()) > 0 }

@@ -63,7 +63,9 @@ type Trust struct {
 // authority believes some signers.
 type authority interface {
 	// open returns the payload as a believed signature covers it.
-	open(e attest.Envelope, subject attest.Subject) (opened, error)
+	open(e attest.Envelope) (opened, error)
+	// check makes sure that a believed signer signed an image itself.
+	check(sig attest.Signature) (opened, error)
 	// names returns the names of those who are believed.
 	names() []string
 }
@@ -94,7 +96,7 @@ func (t Trust) Signers() []string {
 // version, and that the subject is among the artifacts it is about. The error
 // says which of them did not hold.
 func Verify(e attest.Envelope, subject attest.Subject, trust Trust) (Verified, error) {
-	found, err := trust.open(e, subject)
+	found, err := trust.open(e)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -110,17 +112,14 @@ func Verify(e attest.Envelope, subject attest.Subject, trust Trust) (Verified, e
 
 // open asks one authority after the other. Of several refusals, the one that
 // came closest to believing is told: the last of those who know such signatures.
-func (t Trust) open(e attest.Envelope, subject attest.Subject) (opened, error) {
-	if len(t.authorities) == 0 {
-		return opened{}, errors.New("no signer is trusted")
-	}
-	refusal := errNotTrusted
-	for _, a := range t.authorities {
-		found, err := a.open(e, subject)
+func (t Trust) open(e attest.Envelope) (opened, error) {
+	refusal := errors.New("no signer is trusted")
+	for i, a := range t.authorities {
+		found, err := a.open(e)
 		if err == nil {
 			return found, nil
 		}
-		if !errors.Is(err, errNotTrusted) {
+		if i == 0 || !errors.Is(err, errNotTrusted) {
 			refusal = err
 		}
 	}

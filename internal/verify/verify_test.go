@@ -259,7 +259,7 @@ func statementAbout(hex string) string {
 		`"subject":[{"name":"registry.example/app","digest":{"sha256":"` + hex + `"}}],"predicate":{"review":"ok"}}`
 }
 
-func newKey(t *testing.T) signature.SignerVerifier {
+func newKey(t testing.TB) signature.SignerVerifier {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
@@ -268,14 +268,14 @@ func newKey(t *testing.T) signature.SignerVerifier {
 	return key
 }
 
-func public(t *testing.T, key signature.SignerVerifier) crypto.PublicKey {
+func public(t testing.TB, key signature.SignerVerifier) crypto.PublicKey {
 	t.Helper()
 	p, err := key.PublicKey()
 	must(t, err)
 	return p
 }
 
-func trustIn(t *testing.T, keys ...signature.SignerVerifier) verify.Trust {
+func trustIn(t testing.TB, keys ...signature.SignerVerifier) verify.Trust {
 	t.Helper()
 	var publics []crypto.PublicKey
 	for _, k := range keys {
@@ -307,7 +307,7 @@ func parse(t *testing.T, e envelope) attest.Envelope {
 
 func encode(payload string) string { return base64.StdEncoding.EncodeToString([]byte(payload)) }
 
-func subject(t *testing.T) attest.Subject {
+func subject(t testing.TB) attest.Subject {
 	t.Helper()
 	digest, err := name.NewDigest("registry.example/app@sha256:" + hexOfImage)
 	must(t, err)
@@ -316,7 +316,7 @@ func subject(t *testing.T) attest.Subject {
 	return s
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

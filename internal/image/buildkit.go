@@ -1,0 +1,85 @@
+package image
+
+import (
+	"context"
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+)
+
+// predicateAnnotation is BuildKit's annotation of a layer that holds a statement.
+const predicateAnnotation = "in-toto.io/predicate-type"
+
+// BuildAttestation is a statement that BuildKit left in an index, unsigned: a layer
+// of a manifest that no runtime chooses
+// (https://docs.docker.com/build/metadata/attestations/attestation-storage/).
+type BuildAttestation struct {
+	PredicateType string // as its annotation says
+	Digest        string // of the layer
+	Size          int64  // bytes
+	Of            string // digest of the image that it is about; empty: none is named
+}
+
+// BuildAttestations returns what BuildKit left in an index; nothing for an image.
+// Of a manifest that cannot be read nothing is returned but the error.
+func (r *Registry) BuildAttestations(ctx context.Context, s attest.Subject) ([]BuildAttestation, error) {
+	puller, err := remote.NewPuller(r.options(ctx)...)
+	if err != nil {
+		return nil, err
+	}
+	descriptor, err := puller.Get(ctx, s.Digest())
+	if err != nil {
+		return nil, explain(ctx, s.String(), err)
+	}
+	if !descriptor.MediaType.IsIndex() {
+		return nil, nil
+	}
+	entries, err := entriesOf(descriptor)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", s, err)
+	}
+	var found []BuildAttestation
+	for _, entry := range entries {
+		if !attestation(entry) {
+			continue
+		}
+		held, err := r.statementsIn(ctx, puller, s, entry)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, held...)
+	}
+	return found, nil
+}
+
+func (r *Registry) statementsIn(ctx context.Context, puller *remote.Puller, s attest.Subject, entry v1.Descriptor) ([]BuildAttestation, error) {
+	pinned := s.Digest().Context().Digest(entry.Digest.String())
+	descriptor, err := puller.Get(ctx, pinned)
+	if err != nil {
+		return nil, explain(ctx, pinned.String(), err)
+	}
+	m, err := r.readManifest(pinned.String(), descriptor)
+	if err != nil {
+		return nil, err
+	}
+	var found []BuildAttestation
+	for _, layer := range m.manifest.Layers {
+		found = append(found, BuildAttestation{
+			PredicateType: layer.Annotations[predicateAnnotation], Digest: layer.Digest.String(), Size: layer.Size,
+			Of: describedOf(entry),
+		})
+	}
+	return found, nil
+}
+
+// describedOf returns the digest of the image that an attestation manifest names.
+func describedOf(entry v1.Descriptor) string {
+	of, err := v1.NewHash(entry.Annotations[referenceDigest])
+	if err != nil {
+		return ""
+	}
+	return of.String()
+}

@@ -1,0 +1,93 @@
+package pipeline_test
+
+import (
+	"testing"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/image"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/store"
+)
+
+// inBoth lets a place keep attestations in both formats.
+func (p *place) inBoth() {
+	access := image.Access{UserAgent: "hallmark/test"}
+	att, bundles := store.NewAtt(access.RemoteOptions(), nil), store.NewBundles(access, nil)
+	p.rooms.Stores = []pipeline.Store{att, bundles}
+	p.rooms.Attached = store.All{att, bundles}
+}
+
+func TestAnUnchangedAttestationIsNotWrittenAgain(t *testing.T) {
+	p := newPlace(t)
+	first := p.attach(t, p.key, "approved")
+	again := p.attach(t, p.key, "approved")
+	if again.Envelope().Digest() != first.Envelope().Digest() {
+		t.Error("it was signed again")
+	}
+	changed := p.attach(t, p.key, "refused")
+	if changed.Envelope().Digest() == first.Envelope().Digest() || len(p.attached(t)) != 1 {
+		t.Errorf("%d attached after a change", len(p.attached(t)))
+	}
+}
+
+// Of two of a type, one has to give way, even if the other says what is said now.
+func TestOneOfATypeStays(t *testing.T) {
+	p := newPlace(t)
+	job := p.reviewed(t, p.reference)
+	job.Brought = append(job.Brought, reviewThat(t, "refused"))
+	attached, err := pipeline.Attest(t.Context(), job, p.rooms)
+	must(t, err)
+	if len(attached) != 2 || len(p.attached(t)) != 2 {
+		t.Errorf("%d attached of 2 of one type", len(attached))
+	}
+	p.attach(t, p.key, "approved")
+	if n := len(p.attached(t)); n != 1 {
+		t.Errorf("%d attached, want the one that was attached last", n)
+	}
+}
+
+func TestHistoryIsKept(t *testing.T) {
+	p := newPlace(t)
+	p.attach(t, p.key, "refused")
+	job := p.reviewed(t, p.reference)
+	job.History = true
+	for range 2 {
+		_, err := pipeline.Attest(t.Context(), job, p.rooms)
+		must(t, err)
+	}
+	if n := len(p.attached(t)); n != 2 {
+		t.Errorf("%d attached, want the old one and the new one", n)
+	}
+}
+
+// What was attached in one format is attached in the other, too, once both are
+// asked for; and it is one claim all the same.
+func TestBothFormatsHoldTheCompleteSet(t *testing.T) {
+	p := newPlace(t)
+	p.attach(t, p.key, "approved")
+	p.inBoth()
+	job := p.reviewed(t, p.reference)
+	job.Brought = []attest.Predicate{{Type: "https://example.com/other/v1", Body: []byte(`{"says":"so"}`)}}
+	_, err := pipeline.Attest(t.Context(), job, p.rooms)
+	must(t, err)
+
+	s, err := p.rooms.Images.Resolve(t.Context(), p.reference)
+	must(t, err)
+	for _, one := range p.rooms.Stores {
+		examined, err := pipeline.Examine(t.Context(), one, s, p.rooms.Trust)
+		must(t, err)
+		if len(examined.Verified) != 2 {
+			t.Errorf("%s holds %v", one.Format(), typesOf(examined.Verified))
+		}
+		for _, v := range examined.Verified {
+			if v.Statement().Type != one.StatementType() {
+				t.Errorf("%s holds a statement of type %s", one.Format(), v.Statement().Type)
+			}
+		}
+	}
+	examined, err := pipeline.Examine(t.Context(), p.rooms.Attached, s, p.rooms.Trust)
+	must(t, err)
+	if len(examined.Verified) != 2 {
+		t.Errorf("the formats together hold %v, want each claim once", typesOf(examined.Verified))
+	}
+}

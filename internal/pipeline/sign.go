@@ -1,0 +1,100 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/store"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+// SignatureStore keeps signatures of images, as cosign sign writes them.
+type SignatureStore interface {
+	List(ctx context.Context, s attest.Subject) ([]store.Entry, error)
+	Attach(ctx context.Context, s attest.Subject, signature attest.Signature, mine func(attest.Signature) bool) error
+}
+
+// Sign signs the image or the index itself and attaches that in every format of
+// the stores: as the signature that cosign reads, and as a bundle that says the
+// same. It returns the subject and the name of the signer, as read back and
+// verified.
+func Sign(ctx context.Context, reference string, rooms Rooms) (attest.Subject, string, error) {
+	r := newRun(Job{Reference: reference, Push: true}, rooms)
+	if err := r.resolve(ctx); err != nil {
+		return attest.Subject{}, "", err
+	}
+	signer, err := r.signImage(ctx)
+	return r.result.Subject, signer, err
+}
+
+// signImage leaves a signature of the subject. There is one for each signer: a new
+// one replaces this signer's earlier one.
+func (r *run) signImage(ctx context.Context) (signer string, err error) {
+	end := r.stage("sign")
+	defer func() { end("the image itself", err) }()
+	for _, s := range r.Stores {
+		if s.Format() == store.FormatAtt {
+			signer, err = r.signTag(ctx)
+		} else {
+			signer, err = r.signBundle(ctx, s)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return signer, nil
+}
+
+// signTag writes the signature that every cosign reads.
+func (r *run) signTag(ctx context.Context) (string, error) {
+	subject := r.result.Subject
+	signature, err := r.Signer.SignImage(ctx, subject)
+	if err != nil {
+		return "", err
+	}
+	mine := func(other attest.Signature) bool {
+		_, _, err := verify.Signature(other, subject, r.Own)
+		return err == nil
+	}
+	if err := r.Signatures.Attach(ctx, subject, signature, mine); err != nil {
+		return "", err
+	}
+	entries, err := r.Signatures.List(ctx, subject)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		found, err := e.Signature()
+		if err != nil || string(found.Signature) != string(signature.Signature) {
+			continue
+		}
+		signer, _, err := verify.Signature(found, subject, r.Trust)
+		if err != nil {
+			return "", fmt.Errorf("verifying the signature of %s: %w", subject, err)
+		}
+		return signer, nil
+	}
+	return "", fmt.Errorf("verifying the signature of %s: it is not there", subject)
+}
+
+// signBundle writes the signature as a statement without a predicate.
+func (r *run) signBundle(ctx context.Context, s Store) (string, error) {
+	subject := r.result.Subject
+	statement := attest.NewStatement(subject, attest.Predicate{Type: attest.TypeSignature, Body: []byte("{}")})
+	statement.Type = s.StatementType()
+	envelope, err := r.Signer.Sign(ctx, statement)
+	if err != nil {
+		return "", err
+	}
+	signed := store.Signed{PredicateType: attest.TypeSignature, Envelope: envelope}
+	if _, err := s.Attach(ctx, subject, []store.Signed{signed}, r.mine); err != nil {
+		return "", err
+	}
+	examined, err := Examine(ctx, s, subject, r.Trust)
+	if err != nil {
+		return "", err
+	}
+	found, err := examined.find(signed, subject)
+	return found.Signer(), err
+}

@@ -121,7 +121,7 @@ func await[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	var got T
 	done := make(chan error, 1)
 	go func() {
-		done <- persist(ctx, time.Second, func() (err error) {
+		done <- persist(ctx, 250*time.Millisecond, func() (err error) {
 			defer func() {
 				if p := recover(); p != nil {
 					err = permanentError{fmt.Errorf("its answer is not understood: %v", p)}

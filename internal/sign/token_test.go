@@ -162,7 +162,7 @@ func TestGitHubsEndpoint(t *testing.T) {
 func TestAServiceThatStalls(t *testing.T) {
 	s := sigstoretest.New(t).Serve(time.Hour)
 	stalled := make(chan struct{}, 16)
-	s.Fail(sigstoretest.TokenPath, -1, func(w http.ResponseWriter, r *http.Request) {
+	s.Fail(sigstoretest.TokenPath, -1, func(_ http.ResponseWriter, r *http.Request) {
 		stalled <- struct{}{}
 		<-r.Context().Done()
 	})

@@ -33,7 +33,7 @@ type Environment func(name string) (string, bool)
 // Key signs with a private key: one that was decrypted into memory, or one that a
 // key management service holds.
 type Key struct {
-	signer   signature.SignerVerifier
+	signer   signature.Signer
 	public   crypto.PublicKey
 	services Services
 }

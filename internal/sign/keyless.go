@@ -2,10 +2,12 @@ package sign
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,8 +52,10 @@ func NewKeyless(ctx context.Context, services Services, token Token) (*Keyless, 
 		return nil, fmt.Errorf("making a key for this run: %w", err)
 	}
 	k := &Keyless{services: services, token: token, pair: pair}
-	_, err = k.certificate(ctx)
-	return k, err
+	if _, err = k.certificate(ctx); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 // Identity returns the subject and the issuer that the certificate names.
@@ -60,7 +64,7 @@ func (k *Keyless) Identity() (subject, issuer string, err error) {
 	defer k.mu.Unlock()
 	summary, err := certificate.SummarizeCertificate(k.leaf)
 	if err != nil {
-		return "", "", fmt.Errorf("reading the certificate from %s: %w", k.services.Fulcio, err)
+		return "", "", fmt.Errorf("reading the certificate from %s: %w", shown(k.services.Fulcio), err)
 	}
 	return summary.SubjectAlternativeName, summary.Issuer, nil
 }
@@ -105,15 +109,20 @@ func (k *Keyless) certificate(ctx context.Context) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	fulcio := sigsign.NewFulcio(&sigsign.FulcioOptions{BaseURL: k.services.Fulcio, Transport: k.services.transport(ctx)})
+	fulcio := sigsign.NewFulcio(&sigsign.FulcioOptions{
+		BaseURL: strings.TrimSuffix(k.services.Fulcio, "/"), Transport: k.services.transport(ctx), Timeout: forever,
+	})
 	der, err := fulcio.GetCertificate(ctx, k.pair, &sigsign.CertificateProviderOptions{IDToken: token})
 	if err != nil {
-		return nil, fault.WithHint(fmt.Errorf("asking Fulcio at %s for a certificate: %w", k.services.Fulcio, told(ctx, err)),
+		return nil, fault.WithHint(fmt.Errorf("asking Fulcio at %s for a certificate: %w", shown(k.services.Fulcio), told(ctx, err, token)),
 			"the token's issuer must be one that this Fulcio knows, and its audience %s", Audience)
 	}
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("reading the certificate from %s: %w", k.services.Fulcio, err)
+		return nil, fmt.Errorf("reading the certificate from %s: %w", shown(k.services.Fulcio), err)
+	}
+	if own, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !own.Equal(k.pair.GetPublicKey()) {
+		return nil, fmt.Errorf("reading the certificate from %s: it is for another key", shown(k.services.Fulcio))
 	}
 	if k.leaf != nil && !sameHolder(k.leaf, leaf) {
 		return nil, errors.New("the job's identity changed during the run")

@@ -60,9 +60,10 @@ func pause(ctx context.Context, most time.Duration) error {
 // services take no context, and lose the answer when they have given up; so the
 // context is bound here, and so is the patience.
 type persistent struct {
-	call  context.Context //nolint:containedctx // lives for one call
-	next  http.RoundTripper
-	first time.Duration // the first pause, doubled with each try
+	call     context.Context //nolint:containedctx // lives for one call
+	next     http.RoundTripper
+	first    time.Duration // the first pause, doubled with each try
+	patience time.Duration // for one answer
 }
 
 // RoundTrip implements http.RoundTripper. An answer of 429 or 5xx that stays is
@@ -70,15 +71,7 @@ type persistent struct {
 func (p persistent) RoundTrip(request *http.Request) (*http.Response, error) {
 	var answer *http.Response
 	err := persist(p.call, p.first, func() error {
-		again := request.Clone(p.call)
-		if request.GetBody != nil {
-			body, err := request.GetBody()
-			if err != nil {
-				return permanentError{err}
-			}
-			again.Body = body
-		}
-		got, err := p.next.RoundTrip(again)
+		got, err := p.once(request)
 		if err != nil {
 			return err
 		}
@@ -91,4 +84,41 @@ func (p persistent) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil
 	})
 	return answer, err
+}
+
+// once asks once, and waits for the answer and its body no longer than the
+// patience lasts.
+func (p persistent) once(request *http.Request) (*http.Response, error) {
+	ctx, done := context.WithTimeoutCause(p.call, p.patience, fmt.Errorf("%s did not answer within %s", request.URL.Host, p.patience))
+	again := request.Clone(ctx)
+	if request.GetBody != nil {
+		body, err := request.GetBody()
+		if err != nil {
+			done()
+			return nil, permanentError{err}
+		}
+		again.Body = body
+	}
+	got, err := p.next.RoundTrip(again)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		done()
+		return nil, err
+	}
+	got.Body = timed{got.Body, done}
+	return got, nil
+}
+
+// timed is a body that is read within a time.
+type timed struct {
+	io.ReadCloser
+	done context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (t timed) Close() error {
+	defer t.done()
+	return t.ReadCloser.Close()
 }

@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -30,6 +31,7 @@ type Services struct {
 	Timestamps []string // URLs of RFC 3161 timestamp authorities, with their path
 	Transport  http.RoundTripper
 	FirstPause time.Duration // before a service is asked again; zero: 250 ms
+	Patience   time.Duration // for one answer; zero: 30 s
 }
 
 // Log is a transparency log.
@@ -94,14 +96,10 @@ func (s Services) transport(ctx context.Context) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	return persistent{call: ctx, next: next, first: s.firstPause()}
-}
-
-func (s Services) firstPause() time.Duration {
-	if s.FirstPause > 0 {
-		return s.FirstPause
+	return persistent{
+		call: ctx, next: next,
+		first: cmp.Or(s.FirstPause, 250*time.Millisecond), patience: cmp.Or(s.Patience, 30*time.Second),
 	}
-	return 250 * time.Millisecond
 }
 
 // ProbeLogs returns the services with the versions of all logs known. A log of
@@ -116,11 +114,11 @@ func (s Services) ProbeLogs(ctx context.Context) (Services, error) {
 		}
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(l.URL, "/")+"/api/v1/log", nil)
 		if err != nil {
-			return Services{}, fault.Usagef("rekor-url %q is not a URL", l.URL)
+			return Services{}, fault.Usagef("rekor-url is not a URL")
 		}
 		answer, err := (&http.Client{Transport: s.transport(ctx)}).Do(request)
 		if err != nil {
-			return Services{}, fmt.Errorf("asking the transparency log %s for its version: %w", l.URL, err)
+			return Services{}, fmt.Errorf("asking the transparency log %s for its version: %w", shown(l.URL), told(ctx, err))
 		}
 		_ = answer.Body.Close()
 		logs[i].Version = rekorV2
@@ -137,7 +135,7 @@ func (s Services) ProbeLogs(ctx context.Context) (Services, error) {
 func (s Services) Publishes() (url string, yes bool) {
 	for _, l := range s.Logs {
 		if l.Version == rekorV1 {
-			return l.URL, true
+			return shown(l.URL), true
 		}
 	}
 	return "", false

@@ -86,15 +86,12 @@ func requestToken(ctx context.Context, endpoint, secret string, services Service
 	address.RawQuery = query.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
 	if err != nil {
-		return failed(err)
+		return failed(told(ctx, err, secret))
 	}
 	request.Header.Set("Authorization", "bearer "+secret)
 	answer, err := (&http.Client{Transport: services.transport(ctx)}).Do(request)
-	if failure, ok := errors.AsType[*url.Error](err); ok {
-		err = failure.Err // the URL is long and the job's own
-	}
 	if err != nil {
-		return failed(err)
+		return failed(told(ctx, err, secret))
 	}
 	defer answer.Body.Close() //nolint:errcheck // only read from
 	if answer.StatusCode != http.StatusOK {

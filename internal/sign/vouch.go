@@ -2,13 +2,13 @@ package sign
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
-	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
-	rekorclient "github.com/sigstore/rekor-tiles/v2/pkg/client"
-	"github.com/sigstore/rekor-tiles/v2/pkg/client/write"
 	sigsign "github.com/sigstore/sigstore-go/pkg/sign"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -53,11 +53,13 @@ func (s Services) seal(ctx context.Context, st signed, material *protobundle.Ver
 
 // stamp adds a timestamp of some content by each authority.
 func (s Services) stamp(ctx context.Context, content []byte, material *protobundle.VerificationMaterial) error {
-	for _, url := range s.Timestamps {
-		authority := sigsign.NewTimestampAuthority(&sigsign.TimestampAuthorityOptions{URL: url, Transport: s.transport(ctx)})
+	for _, address := range s.Timestamps {
+		authority := sigsign.NewTimestampAuthority(&sigsign.TimestampAuthorityOptions{
+			URL: address, Transport: s.transport(ctx), Timeout: forever,
+		})
 		stamp, err := authority.GetTimestamp(ctx, content)
 		if err != nil {
-			return fmt.Errorf("asking %s for a timestamp: %w", url, told(ctx, err))
+			return fmt.Errorf("asking %s for a timestamp: %w", shown(address), told(ctx, err))
 		}
 		if material.TimestampVerificationData == nil {
 			material.TimestampVerificationData = &protobundle.TimestampVerificationData{}
@@ -70,41 +72,44 @@ func (s Services) stamp(ctx context.Context, content []byte, material *protobund
 
 // record adds an entry of a log.
 func (s Services) record(ctx context.Context, l Log, bundle *protobundle.Bundle, holder []byte) error {
-	options := &sigsign.RekorOptions{BaseURL: l.URL, Version: l.Version, Retries: tries}
-	if l.Version == rekorV2 {
-		writer, err := write.NewWriter(l.URL, rekorclient.WithUserAgent("hallmark"))
-		if err != nil {
-			return fmt.Errorf("reaching the transparency log %s: %w", l.URL, err)
-		}
-		options.ClientV2 = patientLog{writer, s}
-	}
-	if err := sigsign.NewRekor(options).GetTransparencyLogEntry(ctx, holder, bundle); err != nil {
-		return fmt.Errorf("recording the signature in the transparency log %s: %w", l.URL, told(ctx, err))
+	log := sigsign.NewRekor(&sigsign.RekorOptions{
+		BaseURL: strings.TrimSuffix(l.URL, "/"), Version: l.Version, Retries: tries,
+		ClientV2: rekor{url: l.URL, transport: s.transport(ctx)},
+	})
+	if err := log.GetTransparencyLogEntry(ctx, holder, bundle); err != nil {
+		return fmt.Errorf("recording the signature in the transparency log %s: %w", shown(l.URL), told(ctx, err))
 	}
 	return nil
 }
 
-// patientLog is a log that is asked again when it does not answer.
-type patientLog struct {
-	log      write.Client
-	services Services
+// forever is no timeout for the clients of Sigstore: the transport has its own.
+const forever = -1
+
+// shown is a URL as it may be shown: without what it may hold of credentials.
+func shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(not a URL)"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// Add implements sigsign.RekorV2Client.
-func (p patientLog) Add(ctx context.Context, entry any) (*protorekor.TransparencyLogEntry, error) {
-	var added *protorekor.TransparencyLogEntry
-	err := persist(ctx, p.services.firstPause(), func() (err error) {
-		added, err = p.log.Add(ctx, entry)
-		return err
-	})
-	return added, err
-}
-
-// told is an error of a service as it may be shown: one line, or the reason for
-// which the job ended.
-func told(ctx context.Context, err error) error {
+// told is an error of a service as it may be shown: one line without the secrets
+// that the service was told, which it may have repeated; or the reason for which
+// the job ended.
+func told(ctx context.Context, err error, secrets ...string) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return fmt.Errorf("%s", plain.Line(err.Error(), 400))
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // the URL is named already, as it may be shown
+	}
+	text := err.Error()
+	for _, secret := range secrets {
+		text = strings.ReplaceAll(text, secret, "[secret]")
+	}
+	return errors.New(plain.Line(text, maxTold))
 }
+
+// maxTold bounds what is shown of an error of a service, in bytes.
+const maxTold = 400

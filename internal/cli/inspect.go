@@ -42,18 +42,9 @@ func (a *app) inspectJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	rows := make([]report.Row, len(entries))
-	for i, e := range entries {
-		rows[i] = row(e, subject, trust)
-	}
-	built, err := p.registry.BuildAttestations(ctx, subject)
+	rows, err := inspected(ctx, p, subject, entries, trust)
 	if err != nil {
 		return err
-	}
-	for _, b := range built {
-		rows = append(rows, report.Row{
-			Format: "buildkit", Type: b.PredicateType, Size: b.Size, Digest: b.Digest, Reason: "unsigned, about " + b.Of,
-		})
 	}
 	if err := a.printListing(format, subject, rows); err != nil {
 		return err
@@ -67,6 +58,25 @@ func (a *app) inspectJob(ctx context.Context, v values, args []string) error {
 		return a.extract(dir, entries, rows)
 	}
 	return nil
+}
+
+// inspected returns a row for each entry, in their order, and then one for each
+// statement that BuildKit left in an index.
+func inspected(ctx context.Context, p place, subject attest.Subject, entries []store.Entry, trust verify.Trust) ([]report.Row, error) {
+	rows := make([]report.Row, len(entries))
+	for i, e := range entries {
+		rows[i] = row(e, subject, trust)
+	}
+	built, err := p.registry.BuildAttestations(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range built {
+		rows = append(rows, report.Row{
+			Format: "buildkit", Type: b.PredicateType, Size: b.Size, Digest: b.Digest, Reason: "unsigned, about " + b.Of,
+		})
+	}
+	return rows, nil
 }
 
 // optionalTrust is the readers' trust; without a key, nobody is trusted and

@@ -35,6 +35,15 @@ func TestMerge(t *testing.T) {
 			t.Errorf("%+v is of %v, want %v", f, f.Platforms, want)
 		}
 	}
+	sumsUp(t, merged, at)
+	if shared.Platforms != nil {
+		t.Error("what was merged has changed")
+	}
+}
+
+// sumsUp checks what is counted and when it was.
+func sumsUp(t *testing.T, merged finding.Scan, at time.Time) {
+	t.Helper()
 	_, effective := finding.Count(merged.Findings)
 	if effective.High != 1 || effective.Critical != 1 {
 		t.Errorf("effective counts %+v", effective)
@@ -44,8 +53,5 @@ func TestMerge(t *testing.T) {
 	}
 	if p := merged.Platforms[2]; p.Digest != "sha256:c" || p.Counts.Raw.High != 1 || p.Counts.Effective.High != 0 {
 		t.Errorf("the third platform: %+v", p)
-	}
-	if shared.Platforms != nil {
-		t.Error("what was merged has changed")
 	}
 }

@@ -52,6 +52,7 @@ func TestIndexIsAdmittedLikeItsImages(t *testing.T) {
 			}
 		})
 	}
+	t.Run("one platform chosen", func(t *testing.T) { p.in(t).onlyChosen(database) })
 }
 
 // index pushes one of two platforms.
@@ -135,14 +136,9 @@ func (p *place) scanned(image string) []string {
 	return platforms
 }
 
-func TestPlatformsOfAnIndexCanBeChosen(t *testing.T) {
-	databases := t.TempDir()
-	database, err := world.MakeDatabase(t.Context(), databases)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := newPlace(t, databases)
-	p.keys("cosign")
+// onlyChosen runs on one platform of two.
+func (p *place) onlyChosen(database string) {
+	p.t.Helper()
 	index := p.index("chosen", map[string]bool{arm64: true})
 	run := []string{"run", index.Pinned.String(), "--key", "cosign.key", "--vuln-db", database, "--vuln-db-max-age", anyAge, "--platforms"}
 
@@ -150,11 +146,10 @@ func TestPlatformsOfAnIndexCanBeChosen(t *testing.T) {
 	p.admits(index.Images[amd64].String(), 0)
 	p.admits(index.Images[arm64].String(), 4)
 	if scanned := p.scanned(index.Pinned.String()); !slices.Equal(scanned, []string{amd64}) {
-		t.Errorf("the scan of the index is of %v, want %s only", scanned, amd64)
+		p.t.Errorf("the scan of the index is of %v, want %s only", scanned, amd64)
 	}
-
 	if got := p.run("hallmark", append(run, "linux/s390x")...); got.code != 2 || !strings.Contains(got.stderr, "linux/s390x") {
-		t.Errorf("a platform that is not there: exit %d, want 2 and its name\n%s", got.code, got.stderr)
+		p.t.Errorf("a platform that is not there: exit %d, want 2 and its name\n%s", got.code, got.stderr)
 	}
 }
 

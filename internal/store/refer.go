@@ -37,7 +37,7 @@ func (b Bundles) attach(ctx context.Context, s attest.Subject, signed []Signed, 
 	if err != nil {
 		return Receipt{}, err
 	}
-	w := &referrerWriter{referring: r, store: b, judge: newJudge(signed, mine)}
+	w := newReferrerWriter(r, b, signed, mine)
 	if err := w.stage(ctx, signed); err != nil {
 		return Receipt{}, explainWrite(ctx, FormatBundle, b.Location(s), err)
 	}
@@ -70,6 +70,16 @@ type referrerWriter struct {
 	added []staged
 }
 
+// newReferrerWriter lets a bundle that is added give way to itself, too: it may be
+// there in a manifest of another time. That is for the judge to say, who remembers
+// it for when the list is read again.
+func newReferrerWriter(r referring, b Bundles, signed []Signed, mine func(attest.Envelope) bool) *referrerWriter {
+	w := &referrerWriter{referring: r, store: b, judge: newJudge(signed, mine)}
+	replaces := w.judge.replaces
+	w.judge.replaces = func(e Entry) bool { return replaces(e) || w.adds(e) }
+	return w
+}
+
 // superseded returns the digests of the bundles that give way.
 func (w *referrerWriter) superseded(ctx context.Context, descriptors []v1.Descriptor) ([]string, error) {
 	var old []string
@@ -78,7 +88,7 @@ func (w *referrerWriter) superseded(ctx context.Context, descriptors []v1.Descri
 			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
 				"and if it stays so, repair this referrer or remove it from the list: the others are evidence, too")
 		}
-		if !slices.Contains(w.digests(), e.Digest) && (w.judge.givesWay(e) || w.adds(e)) {
+		if !slices.Contains(w.digests(), e.Digest) && w.judge.givesWay(e) {
 			old = append(old, e.Digest)
 		}
 	}
@@ -88,7 +98,7 @@ func (w *referrerWriter) superseded(ctx context.Context, descriptors []v1.Descri
 // adds reports whether an entry is one of the bundles that are added, in a
 // manifest of another time.
 func (w *referrerWriter) adds(e Entry) bool {
-	return e.Raw != nil && slices.ContainsFunc(w.added, func(m staged) bool { return m.bundle == sha256Of(e.Raw) })
+	return slices.ContainsFunc(w.added, func(m staged) bool { return m.bundle == sha256Of(e.Raw) })
 }
 
 // putAll writes the manifests by their digests, and reports whether the registry

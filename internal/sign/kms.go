@@ -121,14 +121,13 @@ func await[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	var got T
 	done := make(chan error, 1)
 	go func() {
-		done <- persist(ctx, 250*time.Millisecond, func() (err error) {
-			defer func() {
-				if p := recover(); p != nil {
-					err = permanentError{fmt.Errorf("its answer is not understood: %v", p)}
-				}
-			}()
-			if got, err = ask(); err != nil && !passing(err) {
-				err = permanentError{err}
+		done <- persist(ctx, 250*time.Millisecond, func() error {
+			err := survive(func() (err error) {
+				got, err = ask()
+				return err
+			})
+			if err != nil && !passing(err) {
+				return permanentError{err}
 			}
 			return err
 		})

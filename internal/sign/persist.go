@@ -45,6 +45,17 @@ type permanentError struct{ error }
 // Unwrap returns the error itself.
 func (e permanentError) Unwrap() error { return e.error }
 
+// survive asks a service, and makes an error of what its client does not survive
+// of the answer.
+func survive(ask func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = permanentError{fmt.Errorf("its answer is not understood: %v", p)}
+		}
+	}()
+	return ask()
+}
+
 func pause(ctx context.Context, most time.Duration) error {
 	timer := time.NewTimer(most/2 + rand.N(most/2+1)) //nolint:gosec // not a secret
 	defer timer.Stop()

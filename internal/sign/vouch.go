@@ -76,7 +76,7 @@ func (s Services) record(ctx context.Context, l Log, bundle *protobundle.Bundle,
 		BaseURL: strings.TrimSuffix(l.URL, "/"), Version: l.Version, Retries: tries,
 		ClientV2: rekor{url: l.URL, transport: s.transport(ctx)},
 	})
-	if err := log.GetTransparencyLogEntry(ctx, holder, bundle); err != nil {
+	if err := survive(func() error { return log.GetTransparencyLogEntry(ctx, holder, bundle) }); err != nil {
 		return fmt.Errorf("recording the signature in the transparency log %s: %w", shown(l.URL), told(ctx, err))
 	}
 	return nil

@@ -115,7 +115,7 @@ func Verify(e attest.Envelope, subject attest.Subject, trust Trust) (Verified, e
 func (t Trust) open(e attest.Envelope) (opened, error) {
 	refusal := errors.New("no signer is trusted")
 	for i, a := range t.authorities {
-		found, err := a.open(e)
+		found, err := ask(a, e)
 		if err == nil {
 			return found, nil
 		}
@@ -124,4 +124,15 @@ func (t Trust) open(e attest.Envelope) (opened, error) {
 		}
 	}
 	return opened{}, refusal
+}
+
+// ask asks one authority. What its parsers do not survive of a hostile proof is
+// refused: whoever may push must not be able to end the verification of the rest.
+func ask(a authority, e attest.Envelope) (found opened, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			found, err = opened{}, errors.New("what vouches for its signature is malformed: its parser panics")
+		}
+	}()
+	return a.open(e)
 }

@@ -80,6 +80,9 @@ func explainWrite(ctx context.Context, format Format, where string, err error) e
 
 // passing marks an explained failure of a write if it is of the kind that passes.
 func passing(err, explained error) error {
+	if err == nil {
+		return nil
+	}
 	status, ok := errors.AsType[*transport.Error](err)
 	if ok && status.StatusCode != http.StatusTooManyRequests && status.StatusCode < http.StatusInternalServerError {
 		return explained

@@ -130,8 +130,21 @@ func (m manifests) put(ctx context.Context, reference string, mediaType types.Me
 	return answer.Header.Get("OCI-Subject") != "", transport.CheckError(answer, http.StatusOK, http.StatusCreated, http.StatusAccepted)
 }
 
-// remove deletes a manifest. One that is not there is removed.
+// remove deletes a manifest. One that is not there is removed, so it can be tried
+// again where the registry fails for a moment.
 func (m manifests) remove(ctx context.Context, digest string) error {
+	for attempt := 1; ; attempt++ {
+		err := m.removeOnce(ctx, digest)
+		if _, passes := errors.AsType[passingError](passing(err, err)); !passes || attempt == tries {
+			return err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+func (m manifests) removeOnce(ctx context.Context, digest string) error {
 	answer, err := m.do(ctx, http.MethodDelete, m.url("manifests", digest), "", nil)
 	if err != nil {
 		return err

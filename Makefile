@@ -15,6 +15,10 @@ ROUNDS ?= 5
 
 export CGO_ENABLED := 0
 
+# Leave out what Google's storage client would bring for a transport that nothing
+# here uses: about 13 MB.
+TAGS := disable_grpc_modules,grpcnotrace
+
 .PHONY: help
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +30,7 @@ demo: ## Show everything on this machine alone, without a network
 .PHONY: build
 build: ## Build the binary into .cache/bin
 	@mkdir -p $(BIN)
-	go build -trimpath -ldflags '-s -w' -o $(BIN)/hallmark ./cmd/hallmark
+	go build -trimpath -tags $(TAGS) -ldflags '-s -w' -o $(BIN)/hallmark ./cmd/hallmark
 
 .PHONY: test
 test: ## Run the unit and command tests

@@ -3,7 +3,6 @@ package verify
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -16,17 +15,14 @@ import (
 // Signature checks that a trusted signer signed the image itself, and returns who
 // did, and when by a trusted clock if one says so.
 func Signature(sig attest.Signature, subject attest.Subject, trust Trust) (signer string, at time.Time, err error) {
-	refusal := errors.New("no signer is trusted")
-	for i, a := range trust.authorities {
-		found, err := a.check(sig)
-		if err == nil {
-			return found.signer, found.at, attest.CheckSigned(sig.Payload, subject)
-		}
-		if i == 0 || !errors.Is(err, errNotTrusted) {
-			refusal = err
-		}
+	found, err := trust.ask(func(a authority) (opened, error) { return a.check(sig) })
+	if err != nil {
+		return "", at, err
 	}
-	return "", at, refusal
+	if err := attest.CheckSigned(sig.Payload, subject); err != nil {
+		return "", at, err
+	}
+	return found.signer, found.at, nil
 }
 
 // check implements authority. A key's log entry is not looked for: the log is the

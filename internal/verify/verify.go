@@ -96,7 +96,7 @@ func (t Trust) Signers() []string {
 // version, and that the subject is among the artifacts it is about. The error
 // says which of them did not hold.
 func Verify(e attest.Envelope, subject attest.Subject, trust Trust) (Verified, error) {
-	found, err := trust.open(e)
+	found, err := trust.ask(func(a authority) (opened, error) { return a.open(e) })
 	if err != nil {
 		return Verified{}, err
 	}
@@ -110,12 +110,12 @@ func Verify(e attest.Envelope, subject attest.Subject, trust Trust) (Verified, e
 	return Verified{statement: statement, payload: found.payload, envelope: e, signer: found.signer, signedAt: found.at}, nil
 }
 
-// open asks one authority after the other. Of several refusals, the one that
+// ask asks one authority after the other. Of several refusals, the one that
 // came closest to believing is told: the last of those who know such signatures.
-func (t Trust) open(e attest.Envelope) (opened, error) {
+func (t Trust) ask(question func(authority) (opened, error)) (opened, error) {
 	refusal := errors.New("no signer is trusted")
 	for i, a := range t.authorities {
-		found, err := ask(a, e)
+		found, err := survive(a, question)
 		if err == nil {
 			return found, nil
 		}
@@ -126,13 +126,13 @@ func (t Trust) open(e attest.Envelope) (opened, error) {
 	return opened{}, refusal
 }
 
-// ask asks one authority. What its parsers do not survive of a hostile proof is
-// refused: whoever may push must not be able to end the verification of the rest.
-func ask(a authority, e attest.Envelope) (found opened, err error) {
+// survive asks one authority. What its parsers do not survive of a hostile proof
+// is refused: whoever may push must not be able to end the verification of the rest.
+func survive(a authority, question func(authority) (opened, error)) (found opened, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			found, err = opened{}, errors.New("what vouches for its signature is malformed: its parser panics")
 		}
 	}()
-	return a.open(e)
+	return question(a)
 }

@@ -376,3 +376,43 @@ func believed(t *testing.T, e attest.Envelope, d *sigstoretest.Deployment, logge
 	must(t, err)
 	return v
 }
+
+// An image that is signed keyless is signed by the same job, at a time that is
+// vouched for.
+func TestAJobSignsTheImageItself(t *testing.T) {
+	d := sigstoretest.New(t)
+	signer, err := sign.NewKeyless(t.Context(), served(d.Serve(9*time.Minute)), ours(d.Serve(9*time.Minute)))
+	if err == nil {
+		t.Fatal("a token of another server was taken")
+	}
+	s := d.Serve(9 * time.Minute)
+	signer, err = sign.NewKeyless(t.Context(), served(s), ours(s))
+	must(t, err)
+	subject := subject(t)
+	signed, err := signer.SignImage(t.Context(), subject)
+	must(t, err)
+
+	root, err := verify.LoadRoot(d.TrustedRoot(sigstoretest.Root{}))
+	must(t, err)
+	for identity, believed := range map[verify.Identity]bool{
+		{Subject: workflow, Issuer: issuer}:                  true,
+		{Subject: workflow, Issuer: "https://other.example"}: false,
+	} {
+		trust, err := verify.TrustIdentities(root, identity)
+		must(t, err)
+		by, at, err := verify.Signature(signed, subject, trust)
+		if believed && (err != nil || by != workflow+" (issuer "+issuer+")" || at.IsZero()) {
+			t.Errorf("signed by %q at %v: %v", by, at, err)
+		}
+		if !believed && err == nil {
+			t.Errorf("%s is believed", identity)
+		}
+	}
+	forged := signed
+	forged.Payload = append([]byte(" "), signed.Payload...)
+	trust, err := verify.TrustIdentities(root, verify.Identity{Subject: workflow, Issuer: issuer})
+	must(t, err)
+	if _, _, err := verify.Signature(forged, subject, trust); err == nil {
+		t.Error("a changed payload is believed")
+	}
+}

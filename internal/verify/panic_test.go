@@ -9,9 +9,9 @@ import (
 // fragile is an authority whose parser does not survive.
 type fragile struct{}
 
-func (fragile) open(attest.Envelope) (opened, error) { panic("index out of range") }
+func (fragile) open(attest.Envelope) (opened, error)   { panic("index out of range") }
 func (fragile) check(attest.Signature) (opened, error) { panic("index out of range") }
-func (fragile) names() []string                      { return nil }
+func (fragile) names() []string                        { return nil }
 
 func TestWhatAParserDoesNotSurviveIsRefused(t *testing.T) {
 	v, err := Verify(attest.Envelope{}, attest.Subject{}, Trust{authorities: []authority{fragile{}}})

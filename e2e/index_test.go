@@ -145,9 +145,7 @@ func (p *place) onlyChosen(database string) {
 	p.must("hallmark", append(run, amd64)...)
 	p.admits(index.Images[amd64].String(), 0)
 	p.admits(index.Images[arm64].String(), 4)
-	if scanned := p.scanned(index.Pinned.String()); !slices.Equal(scanned, []string{amd64}) {
-		p.t.Errorf("the scan of the index is of %v, want %s only", scanned, amd64)
-	}
+	p.admits(index.Pinned.String(), 4) // whoever deploys the index may run the other platform
 	if got := p.run("hallmark", append(run, "linux/s390x")...); got.code != 2 || !strings.Contains(got.stderr, "linux/s390x") {
 		p.t.Errorf("a platform that is not there: exit %d, want 2 and its name\n%s", got.code, got.stderr)
 	}

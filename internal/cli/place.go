@@ -21,19 +21,21 @@ type place struct {
 // attached lists what is attached, in every format.
 func (p place) attached() store.All { return store.All{p.att, p.bundles} }
 
-// stores returns the stores of the input attestation-format.
-func (p place) stores(v values) ([]pipeline.Store, error) {
+// stores returns the stores that the input attestation-format names, and the
+// others.
+func (p place) stores(v values) (chosen, others []pipeline.Store, err error) {
 	format, err := v.oneOf("attestation-format", string(store.FormatAtt), string(store.FormatBundle), "both")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	switch format {
-	case string(store.FormatAtt):
-		return []pipeline.Store{p.att}, nil
-	case string(store.FormatBundle):
-		return []pipeline.Store{p.bundles}, nil
+	for _, s := range []pipeline.Store{p.att, p.bundles} {
+		if format == "both" || format == string(s.Format()) {
+			chosen = append(chosen, s)
+		} else {
+			others = append(others, s)
+		}
 	}
-	return []pipeline.Store{p.att, p.bundles}, nil
+	return chosen, others, nil
 }
 
 // place reads where the image is and how its registry is reached.

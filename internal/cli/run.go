@@ -184,7 +184,7 @@ func (a *app) brought(v values) ([]attest.Predicate, error) {
 }
 
 func (a *app) rooms(ctx context.Context, v values, p place, push bool) (pipeline.Rooms, error) {
-	stores, err := p.stores(v)
+	stores, elsewhere, err := p.stores(v)
 	if err != nil {
 		return pipeline.Rooms{}, err
 	}
@@ -206,6 +206,7 @@ func (a *app) rooms(ctx context.Context, v values, p place, push bool) (pipeline
 		Signer:     signing.signer,
 		Own:        signing.own,
 		Stores:     stores,
+		Elsewhere:  elsewhere,
 		Signatures: p.signatures,
 		Attached:   p.attached(),
 		Trust:      trust,

@@ -36,6 +36,7 @@ type Opened struct {
 	images       []Image
 	attestations []IndexEntry
 	artifacts    []IndexEntry
+	leftOut      []string
 	shared       *sharedLayers
 }
 
@@ -64,6 +65,9 @@ func (o Opened) Attestations() []IndexEntry { return o.attestations }
 
 // Artifacts returns what else is in the index and is no image.
 func (o Opened) Artifacts() []IndexEntry { return o.artifacts }
+
+// LeftOut returns the platforms of the index that were not asked for.
+func (o Opened) LeftOut() []string { return o.leftOut }
 
 // ShareLayers lets the images keep layers that several of them have in a folder,
 // so that each is pulled once. The folder is the caller's to remove, when no
@@ -156,6 +160,7 @@ func (i *indexReader) read(ctx context.Context, subject attest.Subject, descript
 	if err := i.wanted.missing(i.pinned, "index"); err != nil {
 		return Opened{}, err
 	}
+	i.opened.leftOut = i.wanted.left
 	return i.opened, i.opened.share()
 }
 

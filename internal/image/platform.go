@@ -23,6 +23,7 @@ type selection struct {
 	asked   []v1.Platform // none: all
 	met     []bool        // of each that is asked for
 	offered []string      // all that were looked at
+	left    []string      // of them, those that are not asked for
 }
 
 // parsePlatforms reads platforms as users write them: linux/amd64,
@@ -57,6 +58,9 @@ func (s *selection) takes(have v1.Platform) bool {
 		if normal(have).Satisfies(normal(want)) || have.Satisfies(want) {
 			s.met[i], taken = true, true
 		}
+	}
+	if name := platformName(have); !taken && !slices.Contains(s.left, name) {
+		s.left = append(s.left, name)
 	}
 	return taken
 }

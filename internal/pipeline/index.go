@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
@@ -20,20 +21,13 @@ type platformRun struct {
 
 // runIndex does the job for every platform's image and then for the index. Nothing
 // is attached before every platform was examined, and nothing to the index before
-// all of its images have theirs: who finds it marked finds them marked.
+// all of its images have theirs: who finds it marked finds them marked. An index of
+// which a platform was left out is not marked: whoever deploys it may run that.
 func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner) error {
 	opened.ShareLayers(r.job.TempDir)
-	platforms := make([]platformRun, 0, len(opened.Images()))
-	for _, img := range opened.Images() {
-		one := platformRun{run: newRun(r.job, r.Rooms)}
-		one.result.Subject, one.result.Platform = img.Subject(), img.Platform()
-		predicates, err := one.examine(ctx, img, scanner)
-		r.adopt(one.run)
-		if err != nil {
-			return fmt.Errorf("platform %s: %w", img.Platform(), err)
-		}
-		one.predicates = predicates
-		platforms = append(platforms, one)
+	platforms, err := r.examineAll(ctx, opened, scanner)
+	if err != nil {
+		return err
 	}
 	aggregate, err := r.aggregate(platforms)
 	if err != nil {
@@ -45,18 +39,40 @@ func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner
 		}
 		p.gate(ctx)
 		r.result.Platforms[i] = p.result
+		for _, note := range p.result.Notes {
+			r.note("%s: %s", p.result.Platform, note)
+		}
+	}
+	if left := opened.LeftOut(); len(left) > 0 {
+		r.note("the index itself was not marked: %s was not examined; deploy the images by their digests", strings.Join(left, ", "))
+		r.result.Pushed = r.job.Push
+		r.result.Verdict = policy.Together(verdicts(r.result)...)
+		return nil
 	}
 	if err := r.leave(ctx, aggregate); err != nil {
 		return err
 	}
 	r.gate(ctx)
-	r.result.Verdict = together(r.result)
-	for _, p := range r.result.Platforms {
-		for _, note := range p.Notes {
-			r.note("%s: %s", p.Platform, note)
-		}
-	}
+	r.result.Verdict = policy.Together(append([]policy.Verdict{r.result.Verdict}, verdicts(r.result)...)...)
 	return nil
+}
+
+// examineAll examines the images one after the other, so that what they share is
+// pulled once.
+func (r *run) examineAll(ctx context.Context, opened image.Opened, scanner Scanner) ([]platformRun, error) {
+	platforms := make([]platformRun, 0, len(opened.Images()))
+	for _, img := range opened.Images() {
+		one := platformRun{run: newRun(r.job, r.Rooms)}
+		one.result.Subject, one.result.Platform = img.Subject(), img.Platform()
+		predicates, err := one.examine(ctx, img, scanner)
+		r.adopt(one.run)
+		if err != nil {
+			return nil, fmt.Errorf("platform %s: %w", img.Platform(), err)
+		}
+		one.predicates = predicates
+		platforms = append(platforms, one)
+	}
+	return platforms, nil
 }
 
 // adopt keeps what came of a platform's run so far.
@@ -99,12 +115,11 @@ func (r *run) aggregate(platforms []platformRun) ([]attest.Predicate, error) {
 	return append(predicates, r.job.Brought...), nil
 }
 
-// together is the verdict about an index: that of the index and of each of its
-// images, as the worst of them.
-func together(r Result) policy.Verdict {
-	verdicts := []policy.Verdict{r.Verdict}
+// verdicts returns those about the images of an index.
+func verdicts(r Result) []policy.Verdict {
+	var all []policy.Verdict
 	for _, p := range r.Platforms {
-		verdicts = append(verdicts, p.Verdict.About(p.Platform))
+		all = append(all, p.Verdict.About(p.Platform))
 	}
-	return policy.Together(verdicts...)
+	return all
 }

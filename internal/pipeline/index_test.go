@@ -118,8 +118,15 @@ func TestOnlyThePlatformsThatAreAskedFor(t *testing.T) {
 	job.Platforms = []string{"linux/arm64"}
 	result, err := pipeline.Run(t.Context(), job, p.rooms)
 	must(t, err)
-	if len(result.Platforms) != 1 || result.Platforms[0].Platform != "linux/arm64" {
-		t.Errorf("platforms %+v", result.Platforms)
+	if len(result.Platforms) != 1 || result.Platforms[0].Platform != "linux/arm64" || result.Verdict.Outcome != policy.Pass {
+		t.Errorf("platforms %+v, verdict %+v", result.Platforms, result.Verdict)
+	}
+	// Whoever deploys the index may run the other platform.
+	if n := len(p.attached(t)); n != 0 {
+		t.Errorf("%d attestations of the index, of which a platform was left out", n)
+	}
+	if notes := strings.Join(result.Notes, "; "); !strings.Contains(notes, "the index itself was not marked: linux/amd64 was not examined") {
+		t.Errorf("notes %q", notes)
 	}
 }
 

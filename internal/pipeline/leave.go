@@ -59,16 +59,12 @@ func (r *run) sign(ctx context.Context, predicates []attest.Predicate) ([]set, e
 }
 
 func (r *run) signAll(ctx context.Context, predicates []attest.Predicate) ([]set, error) {
-	own := make([][]verify.Verified, len(r.Stores))
-	for i, s := range r.Stores {
-		found, err := r.ownIn(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		own[i] = found
+	stores, own, err := r.targets(ctx, predicates)
+	if err != nil {
+		return nil, err
 	}
-	sets := make([]set, len(r.Stores))
-	for i, s := range r.Stores {
+	sets := make([]set, len(stores))
+	for i, s := range stores {
 		sets[i] = set{store: s}
 		all := slices.Concat(predicates, lacking(own, i, predicates))
 		for _, p := range all {
@@ -86,6 +82,24 @@ func (r *run) signAll(ctx context.Context, predicates []attest.Predicate) ([]set
 		}
 	}
 	return sets, nil
+}
+
+// targets returns the stores to be written, and what this signer has in each: those
+// that are asked for, and those in which something of its own would become stale.
+func (r *run) targets(ctx context.Context, predicates []attest.Predicate) (stores []Store, own [][]verify.Verified, err error) {
+	renewed := func(v verify.Verified) bool {
+		return slices.ContainsFunc(predicates, func(p attest.Predicate) bool { return attest.SameType(p.Type, v.PredicateType()) })
+	}
+	for i, s := range slices.Concat(r.Stores, r.Elsewhere) {
+		found, err := r.ownIn(ctx, s)
+		if err != nil {
+			return nil, nil, err
+		}
+		if i < len(r.Stores) || !r.job.History && slices.ContainsFunc(found, renewed) {
+			stores, own = append(stores, s), append(own, found)
+		}
+	}
+	return stores, own, nil
 }
 
 // lacking returns what this signer said earlier in other stores and not in this

@@ -91,3 +91,27 @@ func TestBothFormatsHoldTheCompleteSet(t *testing.T) {
 		t.Errorf("the formats together hold %v, want each claim once", typesOf(examined.Verified))
 	}
 }
+
+// A run in one format renews what this signer has in the other: no reader is shown
+// what is no longer said.
+func TestTheOtherFormatDoesNotBecomeStale(t *testing.T) {
+	p := newPlace(t)
+	p.inBoth()
+	p.attach(t, p.key, "approved")
+	p.rooms.Stores, p.rooms.Elsewhere = p.rooms.Stores[:1], p.rooms.Stores[1:]
+	p.attach(t, p.key, "refused")
+
+	s, err := p.rooms.Images.Resolve(t.Context(), p.reference)
+	must(t, err)
+	examined, err := pipeline.Examine(t.Context(), p.rooms.Attached, s, p.rooms.Trust)
+	must(t, err)
+	if len(examined.Verified) != 1 {
+		t.Errorf("%d claims of one type and signer", len(examined.Verified))
+	}
+	other := p.attach(t, newKey(t), "approved") // who has nothing there writes nothing there
+	bundles, err := pipeline.Examine(t.Context(), p.rooms.Elsewhere[0], s, p.rooms.Trust)
+	must(t, err)
+	if len(bundles.Verified) != 1 || len(bundles.Rejected) != 0 {
+		t.Errorf("after another signer's %s: %d bundles verified, %d not", other.PredicateType(), len(bundles.Verified), len(bundles.Rejected))
+	}
+}

@@ -81,6 +81,7 @@ type Rooms struct {
 	Signer     Signer
 	Own        verify.Trust // in the signer alone
 	Stores     []Store      // each is given the complete set
+	Elsewhere  []Store      // not written to, unless something of this signer there would become stale
 	Signatures SignatureStore
 	Attached   Lister // everything that is attached, in every format
 	Trust      verify.Trust

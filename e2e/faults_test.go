@@ -105,12 +105,7 @@ func newFaulty(t *testing.T, format string, referrers bool) *faulty {
 	t.Helper()
 	p := newPlace(t, "")
 	if referrers {
-		registry, err := world.StartReferrers()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = registry.Stop() })
-		p.host = registry.Host
+		p.useReferrers()
 	}
 	proxy, err := world.StartProxy(p.host)
 	if err != nil {

@@ -43,6 +43,21 @@ func newPlace(t *testing.T, databases string) *place {
 	return &place{t: t, host: registry.Host, dir: dir, env: env}
 }
 
+// useReferrers moves the place to a registry with the referrers API.
+func (p *place) useReferrers() {
+	p.t.Helper()
+	registry, err := world.StartReferrers()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() {
+		if err := registry.Stop(); err != nil {
+			p.t.Error(err)
+		}
+	})
+	p.host = registry.Host
+}
+
 // bare pushes an image of its own under the name and returns it pinned.
 func (p *place) bare(name string) string {
 	p.t.Helper()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -14,41 +13,59 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/fault"
 )
 
-// Bounds of the wait between a write and the look at what became of it. Who
-// looked at the tag before the write needs one request to overwrite it.
+// Bounds of the time for which a tag is watched after a write, while nobody else
+// is seen to write and otherwise.
 const (
 	settleLeast = 200 * time.Millisecond
 	settleMost  = 5 * time.Second
+	busyLeast   = time.Second
+	busyMost    = 15 * time.Second
 )
 
 const (
 	attempts = 40 // writes before a contended tag is given up
 	tries    = 4  // of a write that the registry fails at
-	looks    = 12 // at a tag that others keep changing, before it is left as it is
-	quiet    = 2  // looks in a row that find a contended tag unchanged
 )
 
 // contended is what lies under a tag that several writers change. A registry
 // offers no compare-and-swap on it.
 type contended interface {
-	// write puts what is added beside what is there, and returns the digests that
-	// must be there from now on, and when it looked last. Not written means that
-	// another writer was faster.
-	write(ctx context.Context) (wanted []string, looked time.Time, written bool, err error)
+	// write puts what is added beside what is there; nil means that another writer
+	// was faster.
+	write(ctx context.Context) (*writing, error)
 	// look returns the digest of the manifest under the tag, and those it lists.
 	look(ctx context.Context) (v1.Hash, []string, error)
 }
 
+// writing is a write that was done.
+type writing struct {
+	digest  v1.Hash       // of the manifest
+	wanted  []string      // digests that it lists, and that must stay
+	looked  time.Time     // when the last look before it began
+	request time.Duration // that this look took
+}
+
+// span returns how long another writer who looked at the tag before this write
+// may still take to overwrite it: one of ours needs the next request for that,
+// cosign about ten, and one for each layer, four at a time.
+func (w writing) span(busy bool) time.Duration {
+	longest := max(2*time.Since(w.looked), w.request*time.Duration(10+len(w.wanted)/4))
+	if busy {
+		return min(max(3*longest, busyLeast), busyMost)
+	}
+	return min(max(longest, settleLeast), settleMost)
+}
+
 // settle writes until what was added and what was there before stays. It ends
-// when the writers who looked before it have written as well; a tag that others
-// are seen to change is watched until it is left alone.
+// when the writers who looked before it must have written as well; where others
+// are seen to write, they are given more time.
 func settle(ctx context.Context, s attest.Subject, tag contended) error {
 	busy, broken := false, 0
 	for attempt := range attempts {
-		wanted, looked, written, err := tag.write(ctx)
+		done, err := tag.write(ctx)
 		if passing, ok := errors.AsType[passingError](err); ok && broken < tries {
 			broken++ // what became of it, the next look tells
-			err, written = nil, false
+			err, done = nil, nil
 			if ctx.Err() != nil {
 				err = passing.error
 			}
@@ -56,17 +73,16 @@ func settle(ctx context.Context, s attest.Subject, tag contended) error {
 		if err != nil {
 			return fmt.Errorf("attaching to %s: %w", s, err)
 		}
-		if written {
-			stays, changed, err := watch(ctx, tag, wanted, 2*time.Since(looked), busy)
+		if done != nil {
+			stays, err := watch(ctx, tag, *done, busy)
 			if err != nil {
 				return fmt.Errorf("reading back what was attached to %s: %w", s, err)
 			}
 			if stays {
 				return nil
 			}
-			busy = busy || changed
 		}
-		busy = busy || !written
+		busy = true
 		if err := pause(ctx, attempt); err != nil {
 			return fmt.Errorf("attaching to %s: %w", s, err)
 		}
@@ -75,33 +91,27 @@ func settle(ctx context.Context, s attest.Subject, tag contended) error {
 		"attach from one job at a time, or run this one again")
 }
 
-// watch looks whether what is wanted stays. One look is enough for a tag that
-// nobody else was seen to change.
-func watch(ctx context.Context, tag contended, wanted []string, after time.Duration, busy bool) (stays, changed bool, err error) {
-	gap := min(max(after, settleLeast), settleMost)
-	var last v1.Hash
-	unchanged := 0
-	for range looks {
-		if err := wait(ctx, gap); err != nil {
-			return false, false, err
+// watch looks whether what is wanted stays: at the end of the span, and before,
+// to be early where it is lost. Who writes after having seen it keeps it.
+func watch(ctx context.Context, tag contended, w writing, busy bool) (stays bool, err error) {
+	start, span := time.Now(), w.span(busy)
+	for gap := settleLeast; ; gap *= 2 {
+		if err := wait(ctx, min(gap, span-time.Since(start))); err != nil {
+			return false, err
 		}
+		ended := time.Since(start) >= span
 		digest, present, err := tag.look(ctx)
-		if err != nil {
-			return false, false, err
-		}
-		if slices.ContainsFunc(wanted, func(w string) bool { return !slices.Contains(present, w) }) {
-			return false, true, nil
-		}
-		if unchanged++; digest != last {
-			changed = changed || last != v1.Hash{}
-			unchanged = 1
-		}
-		last = digest
-		if !busy && !changed || unchanged >= quiet {
-			return true, changed, nil
+		switch {
+		case err != nil:
+			return false, err
+		case !containsAll(present, w.wanted):
+			return false, nil
+		case !busy && digest != w.digest:
+			busy, span = true, w.span(true)
+		case ended:
+			return true, nil
 		}
 	}
-	return true, changed, nil
 }
 
 // pause waits before another attempt, longer each time and by chance, so that

@@ -165,17 +165,35 @@ func (w *referrerWriter) removeAll(ctx context.Context, digests []string) []stri
 }
 
 // write implements contended, for the fallback tag.
-func (w *referrerWriter) write(ctx context.Context) (wanted []string, looked time.Time, written bool, err error) {
+func (w *referrerWriter) write(ctx context.Context) (*writing, error) {
 	current, err := w.fallback(ctx)
 	if err != nil {
-		return nil, looked, false, explain(ctx, err)
+		return nil, explain(ctx, err)
 	}
 	old, err := w.superseded(ctx, current.descriptors)
 	if err != nil {
-		return nil, looked, false, err
+		return nil, err
 	}
-	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Annotations: current.index.Annotations}
-	for _, d := range current.index.Manifests {
+	index := w.merge(current.index, old)
+	raw, err := json.Marshal(index)
+	if err != nil {
+		return nil, err
+	}
+	done := &writing{digest: sha256Of(raw), wanted: digestsIn(index.Manifests), looked: time.Now()}
+	if now, err := w.fallback(ctx); err != nil || now.digest != current.digest {
+		return nil, explain(ctx, err)
+	}
+	done.request = time.Since(done.looked)
+	if _, err := w.put(ctx, w.fallbackTag(), types.OCIImageIndex, raw); err != nil {
+		return nil, passing(err, explainWrite(ctx, FormatBundle, w.repo.Tag(w.fallbackTag()).String(), err))
+	}
+	return done, nil
+}
+
+// merge returns the list with what is added and without what gives way to it.
+func (w *referrerWriter) merge(current v1.IndexManifest, old []string) v1.IndexManifest {
+	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Annotations: current.Annotations}
+	for _, d := range current.Manifests {
 		if digest := d.Digest.String(); !slices.Contains(old, digest) && !slices.Contains(w.digests(), digest) {
 			index.Manifests = append(index.Manifests, d)
 		}
@@ -183,18 +201,7 @@ func (w *referrerWriter) write(ctx context.Context) (wanted []string, looked tim
 	for _, m := range w.added {
 		index.Manifests = append(index.Manifests, m.descriptor)
 	}
-	raw, err := json.Marshal(index)
-	if err != nil {
-		return nil, looked, false, err
-	}
-	looked = time.Now()
-	if now, err := w.fallback(ctx); err != nil || now.digest != current.digest {
-		return nil, looked, false, explain(ctx, err)
-	}
-	if _, err := w.put(ctx, w.fallbackTag(), types.OCIImageIndex, raw); err != nil {
-		return nil, looked, false, passing(err, explainWrite(ctx, FormatBundle, w.repo.Tag(w.fallbackTag()).String(), err))
-	}
-	return digestsIn(index.Manifests), looked, true, nil
+	return index
 }
 
 // look implements contended.

@@ -33,7 +33,8 @@ type writer struct {
 	subject attest.Subject
 	tag     name.Tag
 	added   []oci.Signature
-	pusher  *remote.Pusher // keeps its login, so that a write is one request
+	puller  *remote.Puller // keeps its login, so that a look is one request
+	pusher  *remote.Pusher // as a write is
 	judge   judging
 }
 
@@ -44,11 +45,15 @@ func (a Att) newWriter(ctx context.Context, s attest.Subject, added []oci.Signat
 	if err != nil {
 		return nil, err
 	}
+	puller, err := remote.NewPuller(a.remote...)
+	if err != nil {
+		return nil, err
+	}
 	pusher, err := remote.NewPusher(a.remote...)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{Att: a, subject: s, tag: tag, added: added, pusher: pusher}
+	w := &writer{Att: a, subject: s, tag: tag, added: added, puller: puller, pusher: pusher}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(4)
 	for _, layer := range added {
@@ -60,35 +65,40 @@ func (a Att) newWriter(ctx context.Context, s attest.Subject, added []oci.Signat
 	return w, nil
 }
 
-// write merges what is added with what is there, and writes it.
-func (w *writer) write(ctx context.Context) (wanted []string, looked time.Time, written bool, err error) {
+// write implements contended.
+func (w *writer) write(ctx context.Context) (*writing, error) {
 	current, err := w.read(ctx, w.subject)
 	if err != nil {
-		return nil, looked, false, err
+		return nil, err
 	}
 	staying, err := w.keep(ctx, current)
 	if err != nil {
-		return nil, looked, false, err
+		return nil, err
 	}
 	all, err := w.merge(current, staying)
 	if err != nil {
-		return nil, looked, false, err
+		return nil, err
 	}
 	config, err := partial.ConfigLayer(all)
 	if err != nil {
-		return nil, looked, false, err
+		return nil, err
 	}
 	if err := w.pusher.Upload(ctx, w.tag.Context(), config); err != nil {
-		return nil, looked, false, explainWrite(ctx, FormatAtt, w.tag.String(), err)
+		return nil, explainWrite(ctx, FormatAtt, w.tag.String(), err)
 	}
-	looked = time.Now()
+	digest, err := all.Digest()
+	if err != nil {
+		return nil, err
+	}
+	done := &writing{digest: digest, wanted: layerNames(slices.Concat(staying, w.added)), looked: time.Now()}
 	if now, err := w.digest(ctx); err != nil || now != current.digest {
-		return nil, looked, false, err
+		return nil, err
 	}
+	done.request = time.Since(done.looked)
 	if err := w.pusher.Put(ctx, w.tag, all); err != nil {
-		return nil, looked, false, passing(err, explainWrite(ctx, FormatAtt, w.tag.String(), err))
+		return nil, passing(err, explainWrite(ctx, FormatAtt, w.tag.String(), err))
 	}
-	return layerNames(slices.Concat(staying, w.added)), looked, true, nil
+	return done, nil
 }
 
 // look implements contended.
@@ -134,7 +144,7 @@ func (w *writer) keep(ctx context.Context, current content) ([]oci.Signature, er
 
 // digest returns that of the manifest under the tag now.
 func (w *writer) digest(ctx context.Context) (v1.Hash, error) {
-	descriptor, err := remote.Get(w.tag, w.with(ctx)...)
+	descriptor, err := w.puller.Get(ctx, w.tag)
 	var status *transport.Error
 	switch {
 	case errors.As(err, &status) && status.StatusCode == http.StatusNotFound:

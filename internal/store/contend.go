@@ -18,7 +18,7 @@ import (
 const (
 	settleLeast = 200 * time.Millisecond
 	settleMost  = 5 * time.Second
-	busyLeast   = time.Second
+	busyLeast   = 2 * time.Second
 	busyMost    = 15 * time.Second
 )
 
@@ -39,17 +39,17 @@ type contended interface {
 
 // writing is a write that was done.
 type writing struct {
-	digest  v1.Hash       // of the manifest
-	wanted  []string      // digests that it lists, and that must stay
-	looked  time.Time     // when the last look before it began
-	request time.Duration // that this look took
+	digest v1.Hash       // of the manifest
+	wanted []string      // digests that it lists, and that must stay
+	took   time.Duration // of the last look before it, and of itself
 }
 
 // span returns how long another writer who looked at the tag before this write
-// may still take to overwrite it: one of ours needs the next request for that,
-// cosign about ten, and one for each layer, four at a time.
+// may still take to overwrite it. One of ours needs the next request for that;
+// cosign needs about ten, and one for each layer, four at a time. This one made
+// two.
 func (w writing) span(busy bool) time.Duration {
-	longest := max(2*time.Since(w.looked), w.request*time.Duration(10+len(w.wanted)/4))
+	longest := w.took / 2 * time.Duration(10+len(w.wanted)/4)
 	if busy {
 		return min(max(3*longest, busyLeast), busyMost)
 	}

@@ -78,6 +78,9 @@ func historyIsKept(t *testing.T, w world) {
 	w.attach(t, nobodys, first)
 	w.attach(t, nobodys, second)
 	w.holds(t, first, second)
+	third := s.signs(t, sbom, "3")
+	w.attach(t, s.mine, third) // all of them give way
+	w.holds(t, third)
 }
 
 func nobodys(attest.Envelope) bool { return false }

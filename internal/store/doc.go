@@ -17,8 +17,7 @@
 // A registry offers no compare-and-swap on a tag, so writers who come at once may
 // overwrite each other. Everything slow is done first; then the tag is looked at
 // once more and written in the next request, unless another writer was faster.
-// When all who looked before have written too, what the tag holds is read back.
-// What was overwritten is merged and written again, and a tag that others are
-// seen to change is watched until they leave it alone. docs/storage.md says what
-// remains.
+// It is watched for as long as those who looked before may take to overwrite it,
+// and longer where others are seen to write. What was overwritten is merged and
+// written again. docs/storage.md says what remains.
 package store

@@ -179,15 +179,14 @@ func (w *referrerWriter) write(ctx context.Context) (*writing, error) {
 	if err != nil {
 		return nil, err
 	}
-	done := &writing{digest: sha256Of(raw), wanted: digestsIn(index.Manifests), looked: time.Now()}
+	looked := time.Now()
 	if now, err := w.fallback(ctx); err != nil || now.digest != current.digest {
 		return nil, explain(ctx, err)
 	}
-	done.request = time.Since(done.looked)
 	if _, err := w.put(ctx, w.fallbackTag(), types.OCIImageIndex, raw); err != nil {
 		return nil, passing(err, explainWrite(ctx, FormatBundle, w.repo.Tag(w.fallbackTag()).String(), err))
 	}
-	return done, nil
+	return &writing{digest: sha256Of(raw), wanted: digestsIn(index.Manifests), took: time.Since(looked)}, nil
 }
 
 // merge returns the list with what is added and without what gives way to it.

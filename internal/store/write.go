@@ -90,15 +90,14 @@ func (w *writer) write(ctx context.Context) (*writing, error) {
 	if err != nil {
 		return nil, err
 	}
-	done := &writing{digest: digest, wanted: layerNames(slices.Concat(staying, w.added)), looked: time.Now()}
+	looked := time.Now()
 	if now, err := w.digest(ctx); err != nil || now != current.digest {
 		return nil, err
 	}
-	done.request = time.Since(done.looked)
 	if err := w.pusher.Put(ctx, w.tag, all); err != nil {
 		return nil, passing(err, explainWrite(ctx, FormatAtt, w.tag.String(), err))
 	}
-	return done, nil
+	return &writing{digest: digest, wanted: layerNames(slices.Concat(staying, w.added)), took: time.Since(looked)}, nil
 }
 
 // look implements contended.

@@ -381,12 +381,11 @@ func believed(t *testing.T, e attest.Envelope, d *sigstoretest.Deployment, logge
 // vouched for.
 func TestAJobSignsTheImageItself(t *testing.T) {
 	d := sigstoretest.New(t)
-	signer, err := sign.NewKeyless(t.Context(), served(d.Serve(9*time.Minute)), ours(d.Serve(9*time.Minute)))
-	if err == nil {
+	s := d.Serve(9 * time.Minute)
+	if _, err := sign.NewKeyless(t.Context(), served(s), ours(d.Serve(9*time.Minute))); err == nil {
 		t.Fatal("a token of another server was taken")
 	}
-	s := d.Serve(9 * time.Minute)
-	signer, err = sign.NewKeyless(t.Context(), served(s), ours(s))
+	signer, err := sign.NewKeyless(t.Context(), served(s), ours(s))
 	must(t, err)
 	subject := subject(t)
 	signed, err := signer.SignImage(t.Context(), subject)

@@ -17,6 +17,7 @@ type set struct {
 	store  Store
 	signed []store.Signed // to be attached
 	there  []store.Signed // unchanged since an earlier run
+	part   bool           // the signer has more in another store
 }
 
 // leave signs predicates, attaches them, and reads them back.
@@ -32,6 +33,9 @@ func (r *run) leave(ctx context.Context, predicates []attest.Predicate) error {
 		if r.result.Signed, err = r.signImage(ctx); err != nil {
 			return err
 		}
+	}
+	if err := r.complete(ctx, sets); err != nil {
+		return err
 	}
 	return r.readBack(ctx, sets)
 }
@@ -65,23 +69,28 @@ func (r *run) signAll(ctx context.Context, predicates []attest.Predicate) ([]set
 	}
 	sets := make([]set, len(stores))
 	for i, s := range stores {
-		sets[i] = set{store: s}
-		all := slices.Concat(predicates, lacking(own, i, predicates))
-		for _, p := range all {
-			if e, ok := r.unchanged(own[i], all, p); ok {
+		sets[i] = set{store: s, part: len(lacking(own, i, predicates)) > 0}
+		for _, p := range predicates {
+			if e, ok := r.unchanged(own[i], predicates, p); ok {
 				sets[i].there = append(sets[i].there, store.Signed{PredicateType: p.Type, Envelope: e})
 				continue
 			}
-			statement := attest.NewStatement(r.result.Subject, p)
-			statement.Type = s.StatementType()
-			envelope, err := r.Signer.Sign(ctx, statement)
+			signed, err := r.signPredicate(ctx, s, p)
 			if err != nil {
 				return nil, err
 			}
-			sets[i].signed = append(sets[i].signed, store.Signed{PredicateType: p.Type, Envelope: envelope})
+			sets[i].signed = append(sets[i].signed, signed)
 		}
 	}
 	return sets, nil
+}
+
+// signPredicate signs a predicate in the version that a store's readers expect.
+func (r *run) signPredicate(ctx context.Context, s Store, p attest.Predicate) (store.Signed, error) {
+	statement := attest.NewStatement(r.result.Subject, p)
+	statement.Type = s.StatementType()
+	envelope, err := r.Signer.Sign(ctx, statement)
+	return store.Signed{PredicateType: p.Type, Envelope: envelope}, err
 }
 
 // targets returns the stores to be written, and what this signer has in each: those
@@ -100,27 +109,6 @@ func (r *run) targets(ctx context.Context, predicates []attest.Predicate) (store
 		}
 	}
 	return stores, own, nil
-}
-
-// lacking returns what this signer said earlier in other stores and not in this
-// one: readers of one format that find anything in it look into no other. What is
-// said anew is left out.
-func lacking(own [][]verify.Verified, here int, anew []attest.Predicate) []attest.Predicate {
-	var out []attest.Predicate
-	for i, there := range own {
-		for _, v := range there {
-			if v.PredicateType() == attest.TypeSignature { // under a tag, signatures have one of their own
-				continue
-			}
-			p := attest.Predicate{Type: v.PredicateType(), Body: v.Statement().Predicate}
-			ofType := func(q attest.Predicate) bool { return attest.SameType(p.Type, q.Type) }
-			has := func(w verify.Verified) bool { return attest.SameType(p.Type, w.PredicateType()) }
-			if i != here && !slices.ContainsFunc(anew, ofType) && !slices.ContainsFunc(out, ofType) && !slices.ContainsFunc(own[here], has) {
-				out = append(out, p)
-			}
-		}
-	}
-	return out
 }
 
 // ownIn returns what this run's signer, and nobody else, attached earlier. What

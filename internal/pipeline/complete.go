@@ -1,0 +1,66 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/store"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+// complete attaches to each store what this signer said earlier, in another store
+// and not in this one. It replaces nothing. Another job of the same signer may be
+// about to say it here, so what cannot be completed is told and fails nothing: what
+// this run says itself is everywhere already.
+func (r *run) complete(ctx context.Context, sets []set) error {
+	if !slices.ContainsFunc(sets, func(s set) bool { return s.part }) {
+		return nil
+	}
+	own := make([][]verify.Verified, len(sets))
+	for i, s := range sets {
+		found, err := r.ownIn(ctx, s.store)
+		if err != nil {
+			return err
+		}
+		own[i] = found
+	}
+	for i, s := range sets {
+		var signed []store.Signed
+		for _, p := range lacking(own, i, nil) {
+			one, err := r.signPredicate(ctx, s.store, p)
+			if err != nil {
+				return err
+			}
+			signed = append(signed, one)
+		}
+		if _, err := s.store.Attach(ctx, r.result.Subject, signed, func(attest.Envelope) bool { return false }); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			r.note("readers of the format %s do not see all that this signer attached earlier: %v", s.store.Format(), err)
+		}
+	}
+	return nil
+}
+
+// lacking returns what this signer said earlier in other stores and not in this
+// one: readers of one format that find anything in it look into no other. What is
+// said anew is left out.
+func lacking(own [][]verify.Verified, here int, anew []attest.Predicate) []attest.Predicate {
+	var out []attest.Predicate
+	for i, there := range own {
+		for _, v := range there {
+			if v.PredicateType() == attest.TypeSignature { // under a tag, signatures have one of their own
+				continue
+			}
+			p := attest.Predicate{Type: v.PredicateType(), Body: v.Statement().Predicate}
+			ofType := func(q attest.Predicate) bool { return attest.SameType(p.Type, q.Type) }
+			has := func(w verify.Verified) bool { return attest.SameType(p.Type, w.PredicateType()) }
+			if i != here && !slices.ContainsFunc(anew, ofType) && !slices.ContainsFunc(out, ofType) && !slices.ContainsFunc(own[here], has) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}

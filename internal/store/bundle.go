@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -73,11 +74,48 @@ func (b Bundles) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", b.Location(s), err)
 	}
-	found, err := r.list(ctx)
+	entries, err := r.all(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", b.Location(s), explain(ctx, err))
 	}
-	return r.entries(ctx, found.descriptors, func(Entry) bool { return true }), nil
+	return entries, nil
+}
+
+// relists bounds how often a list is read that changes while it is read.
+const relists = 4
+
+// all reads what is listed. A manifest that was replaced after it was listed is
+// not there to be read, and what replaced it was not listed yet: then the list is
+// read again.
+func (r referring) all(ctx context.Context) (entries []Entry, err error) {
+	for range relists {
+		found, err := r.list(ctx)
+		if err != nil {
+			return nil, err
+		}
+		entries = r.entries(ctx, found.descriptors, func(Entry) bool { return true })
+		changed := false
+		for _, e := range entries {
+			if !e.Unread {
+				continue
+			}
+			listed, err := r.lists(ctx, e.Digest)
+			if err != nil {
+				return nil, err
+			}
+			changed = changed || !listed
+		}
+		if !changed {
+			break
+		}
+	}
+	return entries, nil
+}
+
+// lists reports whether a manifest is listed now.
+func (r referring) lists(ctx context.Context, digest string) (bool, error) {
+	found, err := r.list(ctx)
+	return slices.Contains(digestsIn(found.descriptors), digest), err
 }
 
 // referring is what refers to one subject, in one repository.

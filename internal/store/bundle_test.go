@@ -29,6 +29,7 @@ func TestBundlesWithReferrersAPI(t *testing.T) {
 		"what was there is not undone":                  bundleThereBefore,
 		"superseded manifests that stay are told":       bundleStale,
 		"a manifest that is listed and not there":       bundleListedOnly,
+		"a manifest that is replaced while it is read":  bundleReplaced,
 		"more referrers than are looked at":             bundleTooMany,
 		"a registry that says it lists, and has no API": bundleSaysSubject,
 	} {
@@ -289,5 +290,31 @@ func bundleSaysSubject(t *testing.T, p *place) {
 	w.holds(t, signed)
 	if n := p.count(http.MethodPut, "/manifests/sha256-"); n != 0 {
 		t.Errorf("%d tags were written", n)
+	}
+}
+
+// Between the list and the manifest another writer replaced it: what replaced it is
+// read, and nothing is said to be missing.
+func bundleReplaced(t *testing.T, p *place) {
+	s := p.signer(t)
+	bundles := store.NewBundles(p.access, nil)
+	must(t, failure(bundles.Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "old")}, s.mine)))
+	entries, err := bundles.List(t.Context(), p.subject)
+	must(t, err)
+	old, replaced := entries[0].Digest, false
+	fresh := s.signs(t, sbom, "new")
+	p.answer(func(w http.ResponseWriter, r *http.Request) bool {
+		if replaced || r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/manifests/"+old) {
+			return false
+		}
+		replaced = true
+		must(t, failure(bundles.Attach(t.Context(), p.subject, []store.Signed{fresh}, s.mine)))
+		w.WriteHeader(http.StatusNotFound)
+		return true
+	})
+	entries, err = bundles.List(t.Context(), p.subject)
+	must(t, err)
+	if len(entries) != 1 || entries[0].Err != nil || entries[0].Digest == old || !replaced {
+		t.Errorf("entries %+v, replaced %v", entries, replaced)
 	}
 }

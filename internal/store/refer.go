@@ -85,6 +85,9 @@ func (w *referrerWriter) superseded(ctx context.Context, descriptors []v1.Descri
 	var old []string
 	for _, e := range w.entries(ctx, descriptors, w.judge.worthReading) {
 		if e.Unread {
+			if listed, err := w.lists(ctx, e.Digest); err == nil && !listed {
+				continue // it gave way to another writer's in the meantime
+			}
 			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
 				"and if it stays so, repair this referrer or remove it from the list: the others are evidence, too")
 		}

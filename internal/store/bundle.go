@@ -94,18 +94,15 @@ func (r referring) all(ctx context.Context) (entries []Entry, err error) {
 			return nil, err
 		}
 		entries = r.entries(ctx, found.descriptors, func(Entry) bool { return true })
-		changed := false
-		for _, e := range entries {
-			if !e.Unread {
-				continue
-			}
-			listed, err := r.lists(ctx, e.Digest)
-			if err != nil {
-				return nil, err
-			}
-			changed = changed || !listed
+		if !slices.ContainsFunc(entries, func(e Entry) bool { return e.Unread }) {
+			break
 		}
-		if !changed {
+		now, err := r.list(ctx)
+		if err != nil {
+			return nil, err
+		}
+		listed := digestsIn(now.descriptors)
+		if !slices.ContainsFunc(entries, func(e Entry) bool { return e.Unread && !slices.Contains(listed, e.Digest) }) {
 			break
 		}
 	}

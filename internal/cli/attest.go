@@ -38,10 +38,11 @@ func (a *app) attestJob(ctx context.Context, v values, args []string) error {
 		return err
 	}
 	job := pipeline.Job{Reference: p.reference, Brought: brought, Push: true, History: history}
-	attached, err := pipeline.Attest(ctx, job, rooms)
+	result, err := pipeline.Attest(ctx, job, rooms)
 	if err != nil {
 		return err
 	}
-	_, _ = a.stdio.Out.Write(report.VerifiedTable(attached, nil, a.style()))
-	return nil
+	a.tell(result.Notes)
+	_, err = a.stdio.Out.Write(report.VerifiedTable(result.Attached, nil, a.style()))
+	return err
 }

@@ -124,6 +124,13 @@ func (a *app) complain(level, message, hint string) {
 	}
 }
 
+// tell prints what a person should know of a job that succeeded.
+func (a *app) tell(notes []string) {
+	for _, note := range notes {
+		a.complain("note", plain.Line(note, maxMessage), "")
+	}
+}
+
 // failureCode is the one place where errors become exit codes.
 func failureCode(err error) int {
 	switch fault.KindOf(err) {

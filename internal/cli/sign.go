@@ -25,10 +25,11 @@ func (a *app) signJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	subject, signer, err := pipeline.Sign(ctx, p.reference, rooms)
+	result, err := pipeline.Sign(ctx, p.reference, rooms)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdio.Out, "%s\n  signed by %s\n", subject, signer)
+	a.tell(result.Notes)
+	_, err = fmt.Fprintf(a.stdio.Out, "%s\n  signed by %s\n", result.Subject, result.Signed)
 	return err
 }

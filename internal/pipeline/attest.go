@@ -1,23 +1,17 @@
 package pipeline
 
-import (
-	"context"
+import "context"
 
-	"github.com/hallmark-ci/hallmark/internal/verify"
-)
-
-// Attest signs what a job brings about an image or an index, attaches it and
-// returns it as it was read back and verified. Rooms.Catalog and Rooms.Database are
-// not used.
-func Attest(ctx context.Context, job Job, rooms Rooms) ([]verify.Verified, error) {
+// Attest signs what a job brings about an image or an index, and attaches it. The
+// result holds it as it was read back and verified, and what a person should know
+// besides. Rooms.Catalog and Rooms.Database are not used.
+func Attest(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 	r := newRun(job, rooms)
 	if err := r.resolve(ctx); err != nil {
-		return nil, err
+		return r.result, err
 	}
-	if err := r.leave(ctx, job.Brought); err != nil {
-		return nil, err
-	}
-	return r.result.Attached, nil
+	err := r.leave(ctx, job.Brought)
+	return r.result, err
 }
 
 func (r *run) resolve(ctx context.Context) error {

@@ -99,12 +99,12 @@ func (p *place) attach(t *testing.T, key sign.Key, says string) verify.Verified 
 	t.Helper()
 	rooms := p.rooms
 	rooms.Signer, rooms.Own, rooms.Trust = key, trustIn(t, key), trustIn(t, key)
-	attached, err := pipeline.Attest(t.Context(), pipeline.Job{Reference: p.reference, Brought: []attest.Predicate{reviewThat(t, says)}, Push: true}, rooms)
+	result, err := pipeline.Attest(t.Context(), pipeline.Job{Reference: p.reference, Brought: []attest.Predicate{reviewThat(t, says)}, Push: true}, rooms)
 	must(t, err)
-	if len(attached) != 1 {
-		t.Fatalf("%d attached, want 1", len(attached))
+	if len(result.Attached) != 1 {
+		t.Fatalf("%d result.Attached, want 1", len(result.Attached))
 	}
-	return attached[0]
+	return result.Attached[0]
 }
 
 // reviewed is the job to attach a review to what a reference names.

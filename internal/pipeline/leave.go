@@ -187,14 +187,19 @@ func (r *run) attach(ctx context.Context, sets []set) error {
 			end("", err)
 			return err
 		}
-		for _, digest := range receipt.Stale {
-			r.note("the earlier attestation %s could not be removed from the registry, and any one can satisfy a policy in a cluster; remove it", digest)
-		}
+		r.noteStale(receipt)
 		attached += len(s.signed)
 	}
 	r.result.Pushed = true
 	end(plain.Count(attached, "attestation"), nil)
 	return nil
+}
+
+// noteStale tells what gave way and is there all the same.
+func (r *run) noteStale(receipt store.Receipt) {
+	for _, digest := range receipt.Stale {
+		r.note("the earlier attestation %s could not be removed from the registry, and any one can satisfy a policy in a cluster; remove it", digest)
+	}
 }
 
 // replaces reports whether an attestation gives way to a new one of its type.

@@ -1,6 +1,9 @@
 package pipeline_test
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -35,10 +38,10 @@ func TestOneOfATypeStays(t *testing.T) {
 	p := newPlace(t)
 	job := p.reviewed(t, p.reference)
 	job.Brought = append(job.Brought, reviewThat(t, "refused"))
-	attached, err := pipeline.Attest(t.Context(), job, p.rooms)
+	result, err := pipeline.Attest(t.Context(), job, p.rooms)
 	must(t, err)
-	if len(attached) != 2 || len(p.attached(t)) != 2 {
-		t.Errorf("%d attached of 2 of one type", len(attached))
+	if len(result.Attached) != 2 || len(p.attached(t)) != 2 {
+		t.Errorf("%d attached of 2 of one type", len(result.Attached))
 	}
 	p.attach(t, p.key, "approved")
 	if n := len(p.attached(t)); n != 1 {
@@ -113,5 +116,49 @@ func TestTheOtherFormatDoesNotBecomeStale(t *testing.T) {
 	must(t, err)
 	if len(bundles.Verified) != 1 || len(bundles.Rejected) != 0 {
 		t.Errorf("after another signer's %s: %d bundles verified, %d not", other.PredicateType(), len(bundles.Verified), len(bundles.Rejected))
+	}
+}
+
+// leavingBehind is a store whose registry keeps what gives way, and that takes one
+// set and no more.
+type leavingBehind struct {
+	pipeline.Store
+	sets int
+}
+
+func (l *leavingBehind) Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (store.Receipt, error) {
+	if l.sets++; l.sets > 1 {
+		return store.Receipt{}, errors.New("the registry is full")
+	}
+	_, err := l.Store.Attach(ctx, s, signed, mine)
+	return store.Receipt{Stale: []string{"sha256:old"}}, err
+}
+
+// What is left behind, and what could not be completed, is told to whoever attests.
+func TestWhatIsNotAsItShouldBeIsTold(t *testing.T) {
+	p := newPlace(t)
+	p.attach(t, p.key, "approved")
+	p.inBoth()
+	p.rooms.Stores[1] = &leavingBehind{Store: p.rooms.Stores[1]}
+	job := p.reviewed(t, p.reference)
+	job.Brought = []attest.Predicate{{Type: "https://example.com/other/v1", Body: []byte(`{"says":"so"}`)}}
+	result, err := pipeline.Attest(t.Context(), job, p.rooms)
+	must(t, err)
+	notes := strings.Join(result.Notes, "; ")
+	for _, want := range []string{
+		"the earlier attestation sha256:old could not be removed",
+		"readers of the format bundle do not see all that this signer attached earlier: the registry is full",
+	} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("notes %q do not say %q", notes, want)
+		}
+	}
+
+	signed := p.rooms
+	signed.Stores = []pipeline.Store{&leavingBehind{Store: p.rooms.Stores[1].(*leavingBehind).Store}}
+	result, err = pipeline.Sign(t.Context(), p.reference, signed)
+	must(t, err)
+	if notes := strings.Join(result.Notes, "; "); !strings.Contains(notes, "sha256:old could not be removed") || result.Signed == "" {
+		t.Errorf("signed by %q, notes %q", result.Signed, notes)
 	}
 }

@@ -17,15 +17,15 @@ type SignatureStore interface {
 
 // Sign signs the image or the index itself and attaches that in every format of
 // the stores: as the signature that cosign reads, and as a bundle that says the
-// same. It returns the subject and the name of the signer, as read back and
-// verified.
-func Sign(ctx context.Context, reference string, rooms Rooms) (attest.Subject, string, error) {
+// same. The result names the signer, as read back and verified.
+func Sign(ctx context.Context, reference string, rooms Rooms) (Result, error) {
 	r := newRun(Job{Reference: reference, Push: true}, rooms)
 	if err := r.resolve(ctx); err != nil {
-		return attest.Subject{}, "", err
+		return r.result, err
 	}
 	signer, err := r.signImage(ctx)
-	return r.result.Subject, signer, err
+	r.result.Signed = signer
+	return r.result, err
 }
 
 // signImage leaves a signature of the subject. There is one for each signer: a new
@@ -88,9 +88,11 @@ func (r *run) signBundle(ctx context.Context, s Store) (string, error) {
 		return "", err
 	}
 	signed := store.Signed{PredicateType: attest.TypeSignature, Envelope: envelope}
-	if _, err := s.Attach(ctx, subject, []store.Signed{signed}, r.mine); err != nil {
+	receipt, err := s.Attach(ctx, subject, []store.Signed{signed}, r.mine)
+	if err != nil {
 		return "", err
 	}
+	r.noteStale(receipt)
 	examined, err := Examine(ctx, s, subject, r.Trust)
 	if err != nil {
 		return "", err

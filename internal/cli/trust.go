@@ -89,6 +89,9 @@ func (a *app) accepted(v values, keys []crypto.PublicKey) (verify.Trust, error) 
 	if identity == (verify.Identity{}) {
 		return trust, nil
 	}
+	if err := identity.Complete(); err != nil { // before anything is fetched for it
+		return verify.Trust{}, err
+	}
 	root, err := a.sigstoreRoot(v)
 	if err != nil {
 		return verify.Trust{}, err

@@ -32,6 +32,16 @@ type Identity struct {
 	Issuer, IssuerRegexp   string
 }
 
+// Complete returns a usage error unless the identity has both its subject and its
+// issuer: of either alone, anybody could be the other.
+func (i Identity) Complete() error {
+	if i.Subject+i.SubjectRegexp == "" || i.Issuer+i.IssuerRegexp == "" {
+		return fault.WithHint(fault.Usagef("an accepted identity needs both its subject and its issuer"),
+			"give certificate-identity and certificate-oidc-issuer, or their -regexp forms")
+	}
+	return nil
+}
+
 // String names the identity.
 func (i Identity) String() string {
 	return fmt.Sprintf("%s (issuer %s)", either(i.Subject, i.SubjectRegexp), either(i.Issuer, i.IssuerRegexp))
@@ -63,9 +73,8 @@ func TrustIdentities(root Root, first Identity, more ...Identity) (Trust, error)
 	}
 	believed := identities{root: root}
 	for _, i := range append([]Identity{first}, more...) {
-		if i.Subject+i.SubjectRegexp == "" || i.Issuer+i.IssuerRegexp == "" {
-			return Trust{}, fault.WithHint(fault.Usagef("an accepted identity needs both its subject and its issuer"),
-				"give certificate-identity and certificate-oidc-issuer, or their -regexp forms")
+		if err := i.Complete(); err != nil {
+			return Trust{}, err
 		}
 		matcher, err := sigverify.NewShortCertificateIdentity(i.Issuer, i.IssuerRegexp, i.Subject, i.SubjectRegexp)
 		if err != nil {

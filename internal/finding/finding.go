@@ -42,10 +42,14 @@ type KEV struct {
 	DateAdded *time.Time `json:"dateAdded,omitempty"`
 }
 
-// Suppression says why a finding does not count.
+// Suppression says why a finding does not count: because the database says so, a
+// VEX document, or a waiver.
 type Suppression struct {
-	Source string `json:"source"` // who decided: database, vex, waiver
-	Reason string `json:"reason"`
+	Source   string     `json:"source"` // database, vex, waiver
+	Reason   string     `json:"reason"`
+	By       string     `json:"by,omitempty"`       // who answers for it
+	Until    *time.Time `json:"until,omitempty"`    // from then on the finding counts again; nil: no end
+	Document string     `json:"document,omitempty"` // digest of the file that says so, sha256:…
 }
 
 // Effective reports whether the finding counts: nothing suppressed it.

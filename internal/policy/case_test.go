@@ -60,8 +60,8 @@ func (c policyCase) run(t *testing.T, n notary) {
 	for i := range want {
 		want[i] = strings.ReplaceAll(want[i], "BY", "signed by "+n.signer)
 	}
-	if !slices.Equal(result.Reasons, want) {
-		t.Errorf("reasons:\nwant %q\nhave %q", want, result.Reasons)
+	if !slices.Equal(messages(result.Reasons), want) {
+		t.Errorf("reasons:\nwant %q\nhave %q", want, messages(result.Reasons))
 	}
 	if result.Considered != c.considered {
 		t.Errorf("considered: want %d, have %d", c.considered, result.Considered)

@@ -167,5 +167,5 @@ func explain(err error) []string {
 	default:
 		sentences.add(err.Error())
 	}
-	return sentences.list()
+	return messages(sentences.list())
 }

@@ -163,7 +163,7 @@ func (t *trial) result() Result {
 	case t.satisfied:
 		r.Outcome = Pass
 	case t.considered == 0:
-		r.Reasons = []string{t.nothingToTry()}
+		r.Reasons = []Reason{{Message: t.nothingToTry()}}
 	case len(t.unknown.kept) > 0:
 		r.Reasons = append(t.unknown.list(), t.denied.list()...)
 	default:

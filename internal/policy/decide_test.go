@@ -25,8 +25,8 @@ func TestPolicyThatIsEndless(t *testing.T) {
 	rules := Rules{Policies: load(t, endless), Limit: 50 * time.Millisecond}
 	verdict := rules.Decide(t.Context(), Evidence{Verified: []verify.Verified{n.custom(t, "{}")}, Now: today()})
 	want := []string{"the evaluation on the attestation of type custom signed by " + n.signer + " was stopped after the limit of 50ms"}
-	if got := verdict.Results[0]; got.Outcome != Undecided || !slices.Equal(got.Reasons, want) {
-		t.Errorf("want undecided with %q, have %s with %q", want, got.Outcome, got.Reasons)
+	if got := verdict.Results[0]; got.Outcome != Undecided || !slices.Equal(messages(got.Reasons), want) {
+		t.Errorf("want undecided with %q, have %s with %q", want, got.Outcome, messages(got.Reasons))
 	}
 }
 
@@ -48,8 +48,8 @@ func TestDecideWhenTheJobEnds(t *testing.T) {
 			rules := Rules{Policies: load(t, c.policy)}
 			attached := []verify.Verified{n.custom(t, `{"key":"test-attestation-2"}`)}
 			got := rules.Decide(c.ctx, Evidence{Verified: attached, Now: today()}).Results[0]
-			if got.Outcome != Undecided || !slices.Equal(got.Reasons, []string{c.reason}) {
-				t.Errorf("want undecided with %q, have %s with %q", c.reason, got.Outcome, got.Reasons)
+			if got.Outcome != Undecided || !slices.Equal(messages(got.Reasons), []string{c.reason}) {
+				t.Errorf("want undecided with %q, have %s with %q", c.reason, got.Outcome, messages(got.Reasons))
 			}
 		})
 	}
@@ -66,10 +66,10 @@ isCompliant contains {"result": false, "error": sprintf("%d %s", [i, long])} if 
 isCompliant contains {"error": long} if long := concat("", ["é" | some i in numbers.range(1, 1200); i > 0])
 `)}
 	got := rules.Decide(t.Context(), Evidence{Verified: []verify.Verified{n.custom(t, "{}")}, Now: today()}).Results[0]
-	if len(got.Reasons) != maxReasons+1 || got.Reasons[maxReasons] != "and 21 more" {
+	if len(got.Reasons) != maxReasons+1 || got.Reasons[maxReasons].Message != "and 21 more" {
 		t.Errorf("want %d reasons and the count of the rest, have %d: %.100q", maxReasons, len(got.Reasons), got.Reasons[len(got.Reasons)-1])
 	}
-	for _, reason := range got.Reasons {
+	for _, reason := range messages(got.Reasons) {
 		if n := len([]rune(reason)); n > maxReasonLength+1 {
 			t.Errorf("a reason of %d characters is over the limit", n)
 		}
@@ -109,7 +109,7 @@ func TestZeroValuesAreNoPass(t *testing.T) {
 	n := newNotary(t)
 	rules := Rules{Policies: []Policy{{}}}
 	got := rules.Decide(t.Context(), Evidence{Verified: []verify.Verified{n.custom(t, "{}")}, Now: today()})
-	if got.Outcome != Undecided || !slices.Equal(got.Results[0].Reasons, []string{"the policy was not loaded"}) {
+	if got.Outcome != Undecided || !slices.Equal(messages(got.Results[0].Reasons), []string{"the policy was not loaded"}) {
 		t.Errorf("a policy that nobody loaded: %+v", got)
 	}
 }

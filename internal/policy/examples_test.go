@@ -47,7 +47,7 @@ func TestExamples(t *testing.T) {
 			if verdict.Outcome != c.want {
 				t.Fatalf("outcome = %v, want %v: %v", verdict.Outcome, c.want, verdict.Results)
 			}
-			if c.reason != "" && verdict.Results[0].Reasons[0] != c.reason {
+			if c.reason != "" && verdict.Results[0].Reasons[0].Message != c.reason {
 				t.Errorf("reason = %q, want %q", verdict.Results[0].Reasons[0], c.reason)
 			}
 		})

@@ -42,7 +42,7 @@ func FuzzPolicy(f *testing.F) {
 		if len(result.Reasons) == 0 || len(result.Reasons) > 2*(maxReasons+1) {
 			t.Errorf("%s with %d reasons", result.Outcome, len(result.Reasons))
 		}
-		for _, reason := range append(result.Reasons, result.Title) {
+		for _, reason := range append(messages(result.Reasons), result.Title) {
 			checkPrintable(t, reason)
 		}
 	})

@@ -22,7 +22,7 @@ func TestPolicyWithAForgottenImport(t *testing.T) {
 			if verdict.Outcome != Undecided {
 				t.Fatalf("outcome = %v: %v", verdict.Outcome, verdict.Results)
 			}
-			if name != "set" && !strings.Contains(verdict.Results[0].Reasons[0], "add import rego.v1") {
+			if name != "set" && !strings.Contains(verdict.Results[0].Reasons[0].Message, "add import rego.v1") {
 				t.Errorf("reasons = %q", verdict.Results[0].Reasons)
 			}
 		})

@@ -42,6 +42,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Outcome is what a policy, a rule or the gate as a whole came to.
@@ -88,14 +89,46 @@ func (o *Outcome) UnmarshalJSON(data []byte) error {
 // Result is the outcome of one thing that the gate decided on: a policy or a
 // built-in rule.
 type Result struct {
-	Name          string   `json:"name"`                    // the policy's file, or severity-cutoff, database-age
-	Platform      string   `json:"platform,omitempty"`      // of an index, whose image it is about; empty: the index, or the image
-	Title         string   `json:"title,omitempty"`         // what it asks for, in words
-	PredicateType string   `json:"predicateType,omitempty"` // URI; empty: attestations of every type
-	Outcome       Outcome  `json:"outcome"`
-	Reasons       []string `json:"reasons,omitempty"` // one sentence each, bounded and printable; at least one unless it passed, and then what to know all the same
-	Considered    int      `json:"considered"`        // number of attestations that were looked at
+	Name          string    `json:"name"`                    // the policy's file, or severity-cutoff, database-age
+	Platform      string    `json:"platform,omitempty"`      // of an index, whose image it is about; empty: the index, or the image
+	Title         string    `json:"title,omitempty"`         // what it asks for, in words
+	Description   string    `json:"description,omitempty"`   // why, in the policy's own words
+	Dialect       Dialect   `json:"dialect,omitempty"`       // that the policy is written in; empty: a built-in rule
+	PredicateType string    `json:"predicateType,omitempty"` // URI; empty: attestations of every type
+	Controls      []Control `json:"controls,omitempty"`      // that the policy says it checks
+	Severity      string    `json:"severity,omitempty"`      // of a violation that says none itself
+	Outcome       Outcome   `json:"outcome"`
+	Reasons       []Reason  `json:"reasons,omitempty"`  // at least one unless it passed, and then what to know all the same
+	Warnings      []Reason  `json:"warnings,omitempty"` // that the policy gives without denying for them
+	Waived        []Waived  `json:"waived,omitempty"`   // violations that a waiver takes back
+	Considered    int       `json:"considered"`         // number of attestations that were looked at
 }
+
+// Control is a demand of a framework that a policy checks.
+type Control struct {
+	Framework string `json:"framework"` // SLSA, NIST SSDF, …
+	ID        string `json:"control"`   // as the framework numbers it
+}
+
+// Waived is a violation that somebody has answered for, until a day.
+type Waived struct {
+	Reason
+	Why      string    `json:"why"`
+	By       string    `json:"by"`
+	Until    time.Time `json:"until"`
+	Document string    `json:"document"` // digest of the waiver file, sha256:…
+}
+
+// Dialect is a way of writing policies, told by a file's package.
+type Dialect string
+
+// The dialects.
+const (
+	Sigstore   Dialect = "sigstore"   // package sigstore: the Policy Controller's
+	Cosign     Dialect = "cosign"     // package signature: that of cosign verify-attestation
+	Compliance Dialect = "compliance" // package compliance: DevGuard's
+	Hallmark   Dialect = "hallmark"   // package hallmark.NAME: the project's own
+)
 
 // Verdict is the outcome of the gate, and what led to it. The zero value is
 // undecided.

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/plain"
 )
@@ -14,10 +15,38 @@ const (
 	maxReasonLength = 1000 // bytes
 )
 
-// reasons collects distinct sentences up to a limit and counts the rest.
+// Reason is one thing that led to an outcome: a violation, a warning, or why
+// nothing could be decided. Every text in it is one bounded, printable line.
+type Reason struct {
+	Message  string `json:"message"`
+	ID       string `json:"id,omitempty"`       // of the rule that is broken, as its policy names it
+	Severity string `json:"severity,omitempty"` // as its policy says it
+	Resource string `json:"resource,omitempty"` // what it is about: a package, a file, a person
+	Fix      string `json:"fix,omitempty"`      // what to do
+}
+
+// String returns the reason as one sentence: the resource before the message, and
+// the fix behind it.
+func (r Reason) String() string {
+	text := r.Message
+	if r.Resource != "" && !strings.Contains(text, r.Resource) {
+		text = r.Resource + ": " + text
+	}
+	if r.Fix != "" {
+		text += " (fix: " + r.Fix + ")"
+	}
+	return text
+}
+
+// cleaned returns the reason with every text made safe to print.
+func (r Reason) cleaned() Reason {
+	return Reason{Message: clean(r.Message), ID: clean(r.ID), Severity: clean(r.Severity), Resource: clean(r.Resource), Fix: clean(r.Fix)}
+}
+
+// reasons collects distinct reasons up to a limit and counts the rest.
 type reasons struct {
 	limit int // 0: maxReasons
-	kept  []string
+	kept  []Reason
 	more  int
 }
 
@@ -28,27 +57,30 @@ func because(format string, args ...any) reasons {
 	return r
 }
 
-// add takes one more sentence, made safe to print. A sentence that is already
-// there is not taken twice.
-func (r *reasons) add(sentence string) {
+// add takes one more sentence.
+func (r *reasons) add(sentence string) { r.take(Reason{Message: sentence}) }
+
+// take takes one more reason, made safe to print. One that is already there is
+// not taken twice.
+func (r *reasons) take(reason Reason) {
 	limit := r.limit
 	if limit == 0 {
 		limit = maxReasons
 	}
-	sentence = clean(sentence)
+	reason = reason.cleaned()
 	switch {
-	case slices.Contains(r.kept, sentence):
+	case slices.Contains(r.kept, reason):
 	case len(r.kept) >= limit:
 		r.more++
 	default:
-		r.kept = append(r.kept, sentence)
+		r.kept = append(r.kept, reason)
 	}
 }
 
-// addAll takes the sentences of another collection, and its count.
+// addAll takes the reasons of another collection, and its count.
 func (r *reasons) addAll(other reasons) {
-	for _, sentence := range other.kept {
-		r.add(sentence)
+	for _, reason := range other.kept {
+		r.take(reason)
 	}
 	r.more += other.more
 }
@@ -56,16 +88,25 @@ func (r *reasons) addAll(other reasons) {
 // end adds a sentence that comes after all others, also after the number of
 // those that are left out.
 func (r *reasons) end(sentence string) {
-	r.kept, r.more = append(r.list(), clean(sentence)), 0
+	r.kept, r.more = append(r.list(), Reason{Message: clean(sentence)}), 0
 }
 
-// list returns the sentences, and how many are left out.
-func (r *reasons) list() []string {
+// list returns the reasons, and how many are left out.
+func (r *reasons) list() []Reason {
 	if r.more == 0 {
 		return r.kept
 	}
-	return append(slices.Clone(r.kept), fmt.Sprintf("and %d more", r.more))
+	return append(slices.Clone(r.kept), Reason{Message: fmt.Sprintf("and %d more", r.more)})
 }
 
 // clean makes one bounded, printable line of any text.
 func clean(text string) string { return plain.Line(text, maxReasonLength) }
+
+// messages returns what reasons say, without what stands beside it.
+func messages(all []Reason) []string {
+	var out []string
+	for _, r := range all {
+		out = append(out, r.Message)
+	}
+	return out
+}

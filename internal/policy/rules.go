@@ -73,7 +73,7 @@ func (r Rules) decideCutoff(summary finding.Summary) answer {
 	named := reasons{limit: maxListed}
 	for _, f := range summary.Findings {
 		if f.Effective() && r.Cutoff.Reached(f.Severity) && (f.Fixable() || !r.OnlyFixed) {
-			named.add(sentence(f))
+			named.take(Reason{Message: sentence(f), ID: f.ID, Severity: f.Severity.String(), Resource: f.Package.Name + " " + f.Package.Version})
 		}
 	}
 	outcome := Pass

@@ -135,8 +135,8 @@ func TestScanThatCannotBeRead(t *testing.T) {
 			}
 			want := []string{strings.ReplaceAll(c.reason, "BY", "signed by "+n.signer)}
 			for _, result := range verdict.Results {
-				if result.Outcome != Undecided || !slices.Equal(result.Reasons, want) {
-					t.Errorf("%s:\nwant %q\nhave %q (%s)", result.Name, want, result.Reasons, result.Outcome)
+				if result.Outcome != Undecided || !slices.Equal(messages(result.Reasons), want) {
+					t.Errorf("%s:\nwant %q\nhave %q (%s)", result.Name, want, messages(result.Reasons), result.Outcome)
 				}
 			}
 		})
@@ -185,8 +185,8 @@ func TestSeverityCutoff(t *testing.T) {
 				t.Fatalf("want one result of the cutoff, have %+v", verdict.Results)
 			}
 			result := verdict.Results[0]
-			if verdict.Outcome != c.outcome || result.Outcome != c.outcome || !slices.Equal(result.Reasons, c.reasons) {
-				t.Errorf("want %s with %q\nhave %s with %q", c.outcome, c.reasons, result.Outcome, result.Reasons)
+			if verdict.Outcome != c.outcome || result.Outcome != c.outcome || !slices.Equal(messages(result.Reasons), c.reasons) {
+				t.Errorf("want %s with %q\nhave %s with %q", c.outcome, c.reasons, result.Outcome, messages(result.Reasons))
 			}
 			if result.Considered != len(c.scans) || result.PredicateType != attest.TypeVuln {
 				t.Errorf("considered %d of type %s", result.Considered, result.PredicateType)
@@ -206,7 +206,7 @@ func TestSeverityCutoffIsBoundedAndPrintable(t *testing.T) {
 		})
 	}
 	rules := Rules{Cutoff: cutoff(t, "high")}
-	got := rules.Decide(t.Context(), Evidence{Verified: []verify.Verified{n.scan(t, s, nil)}, Now: today()}).Results[0].Reasons
+	got := messages(rules.Decide(t.Context(), Evidence{Verified: []verify.Verified{n.scan(t, s, nil)}, Now: today()}).Results[0].Reasons)
 	last := []string{"and 10 more", "1 finding of unknown severity was not judged"}
 	if len(got) != maxListed+2 || !slices.Equal(got[maxListed:], last) {
 		t.Fatalf("want %d findings and %q, have %q", maxListed, last, got)
@@ -241,8 +241,8 @@ func TestDatabaseAge(t *testing.T) {
 			if len(verdict.Results) != 1 || verdict.Results[0].Name != DatabaseAge {
 				t.Fatalf("want one result of the age, have %+v", verdict.Results)
 			}
-			if result := verdict.Results[0]; result.Outcome != c.outcome || !slices.Equal(result.Reasons, c.reasons) {
-				t.Errorf("want %s with %q\nhave %s with %q", c.outcome, c.reasons, result.Outcome, result.Reasons)
+			if result := verdict.Results[0]; result.Outcome != c.outcome || !slices.Equal(messages(result.Reasons), c.reasons) {
+				t.Errorf("want %s with %q\nhave %s with %q", c.outcome, c.reasons, result.Outcome, messages(result.Reasons))
 			}
 		})
 	}

@@ -112,12 +112,13 @@ func denied(t *testing.T) pipeline.Result {
 		Pushed: true,
 		Verdict: policy.Verdict{Outcome: policy.Deny, Results: []policy.Result{
 			{Name: "reviewed.rego", Title: "Somebody has approved", Outcome: policy.Pass},
-			{Name: "signed-off.rego", Outcome: policy.Undecided, Reasons: []string{"no attestation of type https://example.com/signoff/v1 is there"}},
+			{Name: "signed-off.rego", Outcome: policy.Undecided, Reasons: []policy.Reason{{Message: "no attestation of type https://example.com/signoff/v1 is there"}}},
 			{
 				Name: policy.SeverityCutoff, Title: "no finding of severity high or worse", Outcome: policy.Deny,
-				Reasons: []string{
-					"critical CVE-2026-0001 in openssl 3.0.9-1, fixed in 3.0.11-1", "high CVE-2026-0002 in lodash 4.17.15, fixed in 4.17.21",
-					"three", "four", "five", "six", "seven",
+				Reasons: []policy.Reason{
+					{Message: "critical CVE-2026-0001 in openssl 3.0.9-1, fixed in 3.0.11-1"},
+					{Message: "high CVE-2026-0002 in lodash 4.17.15, fixed in 4.17.21"},
+					{Message: "three"}, {Message: "four"}, {Message: "five"}, {Message: "six"}, {Message: "seven"},
 				},
 			},
 		}},

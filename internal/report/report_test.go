@@ -44,7 +44,7 @@ func spoiled(t *testing.T, s string) pipeline.Result {
 		suppressed,
 	}}
 	r.Rejected = []pipeline.Rejection{{Digest: s, ClaimedType: s, Reason: errors.New(s)}}
-	r.Verdict.Results = []policy.Result{{Name: s, Title: s, Outcome: policy.Deny, Reasons: []string{s, s}}}
+	r.Verdict.Results = []policy.Result{{Name: s, Title: s, Outcome: policy.Deny, Reasons: []policy.Reason{{Message: s, Fix: s}, {Message: s, Resource: s}}}}
 	r.Notes = []string{s}
 	r.Attached[0] = newNotary(t, 1).attests(t, s, `{}`)
 	r.Verified[1] = r.Attached[0]

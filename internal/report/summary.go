@@ -49,7 +49,7 @@ func summarizeChecks(out *bytes.Buffer, r pipeline.Result) {
 				reasons = append(reasons, fmt.Sprintf("%d more are in %s", len(c.Reasons)-i, fileVerdict))
 				break
 			}
-			reasons = append(reasons, cell(reason))
+			reasons = append(reasons, cell(reason.String()))
 		}
 		fmt.Fprintf(out, "| %s | %s | %s |\n", cell(checkName(c)), c.Outcome, strings.Join(reasons, "<br>"))
 	}

@@ -193,7 +193,7 @@ func (t *text) checks(v policy.Verdict) {
 				t.line(fmt.Sprintf("             and %s in %s", plain.Count(len(c.Reasons)-i, "more reason"), fileVerdict))
 				break
 			}
-			t.line("             " + shortDigest(plain.Line(reason, textLimit)))
+			t.line("             " + shortDigest(plain.Line(reason.String(), textLimit)))
 		}
 	}
 }

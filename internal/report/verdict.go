@@ -43,11 +43,17 @@ type verdictPlatform struct {
 }
 
 type verdictCheck struct {
-	Name     string   `json:"name"`
-	Platform string   `json:"platform,omitempty"` // absent: about the index, or the image
-	Title    string   `json:"title,omitempty"`
-	Verdict  string   `json:"verdict"`
-	Reasons  []string `json:"reasons"`
+	Name        string           `json:"name"`
+	Platform    string           `json:"platform,omitempty"` // absent: about the index, or the image
+	Title       string           `json:"title,omitempty"`
+	Description string           `json:"description,omitempty"`
+	Dialect     policy.Dialect   `json:"dialect,omitempty"` // absent: a built-in rule
+	Severity    string           `json:"severity,omitempty"`
+	Controls    []policy.Control `json:"controls,omitempty"`
+	Verdict     string           `json:"verdict"`
+	Reasons     []policy.Reason  `json:"reasons"`
+	Warnings    []policy.Reason  `json:"warnings,omitempty"`
+	Waived      []policy.Waived  `json:"waived,omitempty"`
 }
 
 type verdictAttestation struct {
@@ -111,7 +117,9 @@ func checks(v policy.Verdict) []verdictCheck {
 	out := []verdictCheck{}
 	for _, c := range v.Results {
 		out = append(out, verdictCheck{
-			Name: c.Name, Platform: c.Platform, Title: c.Title, Verdict: c.Outcome.String(), Reasons: append([]string{}, c.Reasons...),
+			Name: c.Name, Platform: c.Platform, Title: c.Title, Description: c.Description, Dialect: c.Dialect,
+			Severity: c.Severity, Controls: c.Controls, Verdict: c.Outcome.String(),
+			Reasons: append([]policy.Reason{}, c.Reasons...), Warnings: c.Warnings, Waived: c.Waived,
 		})
 	}
 	return out

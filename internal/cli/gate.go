@@ -2,12 +2,10 @@ package cli
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
-	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
 )
 
@@ -29,13 +27,17 @@ func (a *app) gateJob(ctx context.Context, v values, args []string) error {
 	}
 	if len(rules.Policies) == 0 && !rules.Cutoff.Set() {
 		return fault.WithHint(fault.Usagef("nothing to gate on"),
-			"give --policy FILE or --severity-cutoff SEVERITY; only-fixed and vuln-db-max-age belong to them")
+			"give --policy FILE or --severity-cutoff SEVERITY; only-fixed, max-scan-age and vuln-db-max-age belong to them")
 	}
 	x, err := a.examine(ctx, v, args)
 	if err != nil {
 		return err
 	}
-	verdict := rules.Decide(ctx, policy.Evidence{Verified: x.Verified, Now: time.Now()})
+	e, err := a.evidence(ctx, x, rules.Policies)
+	if err != nil {
+		return err
+	}
+	verdict := rules.Decide(ctx, e)
 	if err := ctx.Err(); err != nil {
 		return err
 	}

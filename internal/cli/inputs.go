@@ -40,6 +40,7 @@ type input struct {
 func inputs() []input {
 	registry := []string{cmdRun, cmdAttest, cmdVerify, cmdGate, cmdInspect, cmdSign}
 	gating := []string{cmdRun, cmdGate}
+	deciding := []string{cmdRun, cmdVerify, cmdGate}
 	signing := []string{cmdRun, cmdAttest, cmdSign}
 	attesting := []string{cmdRun, cmdAttest}
 	return []input{
@@ -52,6 +53,7 @@ func inputs() []input {
 		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}},
 		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: []string{cmdRun}},
 		{name: "vuln-db-max-age", kind: span, preset: "120h", usage: "a scan with an older database is undecided; 0 for any age", commands: gating},
+		{name: "max-scan-age", kind: span, preset: "120h", usage: "an older scan is undecided; 0 for any age", commands: gating},
 		{name: "severity-cutoff", preset: "none", usage: "deny at or above: negligible, low, medium, high, critical", commands: gating},
 		{name: "only-fixed", kind: boolean, preset: "false", usage: "let the cutoff count only findings that have a fix", commands: gating},
 		{name: "predicate", kind: list, usage: "TYPE=FILE: evidence to attest; TYPE is a short name or a URI", commands: attesting},
@@ -73,7 +75,8 @@ func inputs() []input {
 		{name: "keep-history", kind: boolean, preset: "false", usage: "keep this signer's earlier attestations of the same types", commands: attesting},
 		{name: "sign", kind: boolean, preset: "false", usage: "sign the image itself, too, as cosign sign does", commands: []string{cmdRun}},
 		{name: "push", kind: boolean, preset: "true", usage: "write to the registry; --push=false does everything else", commands: []string{cmdRun}},
-		{name: "policy", kind: list, usage: "Rego files and folders that decide", commands: []string{cmdRun, cmdVerify, cmdGate}},
+		{name: "policy", kind: list, usage: "what decides: Rego files and folders, hallmark:NAME for one that ships, hallmark:all", commands: deciding},
+		{name: "policy-data", usage: "YAML or JSON file with the parameters of policies, which they read as data.params", commands: deciding},
 		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: gating},
 		{name: "output-dir", preset: "hallmark", usage: "folder for reports", commands: []string{cmdRun}},
 		{name: "output-dir", preset: "hallmark-demo", usage: "folder for what the demonstration makes", commands: []string{cmdDemo}},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
@@ -37,7 +38,7 @@ func (a *app) verifyJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	policies, err := policy.Load(v.list("policy"))
+	asked, err := a.policies(v)
 	if err != nil {
 		return err
 	}
@@ -53,28 +54,32 @@ func (a *app) verifyJob(ctx context.Context, v values, args []string) error {
 	if len(verified) == 0 {
 		return noneVerified(x, wanted)
 	}
-	return a.judge(ctx, x.subject, verified, policies)
+	x.Verified = verified
+	return a.judge(ctx, x, asked)
 }
 
 // judge decides by policies on what was verified, and says on standard error why:
 // standard output is the statements'.
-func (a *app) judge(ctx context.Context, s attest.Subject, verified []verify.Verified, policies []policy.Policy) error {
-	if len(policies) == 0 {
+func (a *app) judge(ctx context.Context, x examined, asked []policy.Policy) error {
+	if len(asked) == 0 {
 		return nil
 	}
-	verdict := policy.Rules{Policies: policies}.Decide(ctx, policy.Evidence{Verified: verified, Now: time.Now()})
+	e, err := a.evidence(ctx, x, asked)
+	if err != nil {
+		return err
+	}
+	verdict := policy.Rules{Policies: asked}.Decide(ctx, e)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	a.decide(verdict)
-	content := report.Checks(s, verdict, report.Style{})
+	content := report.Checks(x.subject, verdict, report.Style{})
 	if a.json {
-		var err error
-		if content, err = report.ChecksJSON(s, verdict); err != nil {
+		if content, err = report.ChecksJSON(x.subject, verdict); err != nil {
 			return err
 		}
 	}
-	_, err := a.stdio.Err.Write(content)
+	_, err = a.stdio.Err.Write(content)
 	return err
 }
 
@@ -141,6 +146,7 @@ func typesOf(verified []verify.Verified) []string {
 // it was verified by.
 type examined struct {
 	pipeline.Examination
+	registry *image.Registry
 	subject  attest.Subject
 	location string
 	trust    verify.Trust
@@ -165,5 +171,5 @@ func (a *app) examine(ctx context.Context, v values, args []string) (examined, e
 		return examined{}, err
 	}
 	found, err := pipeline.Examine(ctx, p.attached(), subject, trust)
-	return examined{Examination: found, subject: subject, location: location.String(), trust: trust}, err
+	return examined{Examination: found, registry: p.registry, subject: subject, location: location.String(), trust: trust}, err
 }

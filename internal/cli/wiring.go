@@ -36,11 +36,15 @@ func (a *app) rules(v values) (policy.Rules, error) {
 	if err != nil {
 		return policy.Rules{}, err
 	}
-	policies, err := policy.Load(v.list("policy"))
+	maxScanAge, err := v.duration("max-scan-age")
 	if err != nil {
 		return policy.Rules{}, err
 	}
-	return policy.Rules{Policies: policies, Cutoff: cutoff, OnlyFixed: onlyFixed, MaxDatabaseAge: maxAge}, nil
+	asked, err := a.policies(v)
+	if err != nil {
+		return policy.Rules{}, err
+	}
+	return policy.Rules{Policies: asked, Cutoff: cutoff, OnlyFixed: onlyFixed, MaxDatabaseAge: maxAge, MaxScanAge: maxScanAge}, nil
 }
 
 // checkPolicies refuses policies that can decide nothing before a run does any

@@ -145,7 +145,7 @@ default isCompliant := false
 
 isCompliant if input.predicate.says == "approved"
 `), 0o600))
-	policies, err := policy.Load([]string{path})
+	policies, err := policy.Load([]string{path}, policy.Setting{})
 	must(t, err)
 	return policy.Rules{Policies: policies}
 }

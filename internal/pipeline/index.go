@@ -29,6 +29,10 @@ func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner
 	if err != nil {
 		return err
 	}
+	r.result.Facts = image.Facts{Subject: r.result.Subject}
+	for _, p := range platforms {
+		r.result.Facts.Platforms = append(r.result.Facts.Platforms, p.result.Facts)
+	}
 	aggregate, err := r.aggregate(platforms)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -69,7 +70,8 @@ type Job struct {
 	SignImage bool               // sign the image itself, too, if it is pushed
 	History   bool               // keep this signer's earlier attestations
 	Rules     policy.Rules
-	TempDir   string // layers are unpacked below it
+	CI        json.RawMessage // what the job's host says about itself, for the policies; nil: no CI job
+	TempDir   string          // layers are unpacked below it
 }
 
 // Rooms is who does the work. Database may be nil: no scan. It is opened once
@@ -98,6 +100,7 @@ type Document struct {
 // Result is what came of a run. On an error it holds what there was until then.
 type Result struct {
 	Subject    attest.Subject
+	Facts      image.Facts
 	Platform   string   // of an image that belongs to an index
 	Platforms  []Result // of an index, one for each image
 	Ecosystems []catalog.Ecosystem

@@ -54,6 +54,9 @@ func (r *run) examine(ctx context.Context, img image.Image, scanner Scanner) ([]
 	if err != nil {
 		return nil, err
 	}
+	if r.result.Facts, err = img.Facts(); err != nil {
+		return nil, err
+	}
 	return r.gather(ctx, bom, scanner)
 }
 
@@ -143,12 +146,24 @@ func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) (atte
 func (r *run) gate(ctx context.Context) {
 	end := r.stage("gate")
 	r.result.Verdict = r.job.Rules.Decide(ctx, policy.Evidence{
-		Verified: r.result.Verified, Own: r.result.Attached, Now: r.Now(),
+		Verified: r.result.Verified, Own: r.result.Attached, Now: r.Now(), Image: ImageOf(r.result.Facts), CI: r.job.CI,
 	})
 	if len(r.job.Rules.Policies) == 0 && !r.job.Rules.Cutoff.Set() && r.result.Platform == "" {
 		r.note("nothing was gated on: no policy and no severity-cutoff is given")
 	}
 	end(r.result.Verdict.Outcome.String(), nil)
+}
+
+// ImageOf returns what policies are told of an image.
+func ImageOf(f image.Facts) policy.Image {
+	out := policy.Image{
+		Reference: f.Subject.Requested(), Name: f.Subject.Repository(), Digest: "sha256:" + f.Subject.Hex(),
+		Platform: f.Platform, Config: f.Config,
+	}
+	for _, p := range f.Platforms {
+		out.Platforms = append(out.Platforms, ImageOf(p))
+	}
+	return out
 }
 
 // warnIfMoved says so if the tag no longer names what was examined. The verdict

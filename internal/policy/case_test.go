@@ -74,7 +74,7 @@ func (c policyCase) agrees(t *testing.T) {
 	t.Helper()
 	accepted := false
 	for _, v := range c.verified {
-		if compile("p.rego", c.policy).about(v.PredicateType()) {
+		if Compile([]File{{Name: "p.rego", Text: c.policy}}, Setting{})[0].about(v.PredicateType()) {
 			accepted = accepted || controllerAccepts(v.Payload(), c.policy)
 		}
 	}

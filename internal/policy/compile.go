@@ -1,152 +1,122 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 )
 
-// The names that the Policy Controller's dialect prescribes.
-const (
-	packageName = "sigstore"
-	ruleName    = "isCompliant"
-)
-
 // Policy is one policy file, compiled, or the reasons why it could not be. Load
 // makes it; the zero value is never satisfied.
 type Policy struct {
-	name          string
-	title         string
-	predicateType string // URI; empty: every attestation is tried
-	compiler      *ast.Compiler
-	problems      []string
+	parsed
+	compiler *ast.Compiler
+	reads    reading
+	params   ast.Value // data.params, as its own dialect sees it
+	problems []string
 }
 
 // Name returns the file's path as it was found, with forward slashes.
-func (p Policy) Name() string { return p.name }
+func (p Policy) Name() string { return p.File.Name }
 
 // Problems returns why the file is not a policy, each with file, line and the
 // compiler's words. It is empty for a policy that can be evaluated.
 func (p Policy) Problems() []string { return p.problems }
 
-// compile turns a file's text into a policy.
-func compile(name, text string) Policy {
-	p := Policy{name: name}
-	module, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{
-		ProcessAnnotation: true,
-		RegoVersion:       ast.RegoV0,
-		Capabilities:      capabilities(),
-	})
-	if err == nil && module == nil {
-		err = fmt.Errorf("%s: the file is empty", name)
-	}
-	if err == nil {
-		err = p.annotate(module)
-	}
-	if err == nil {
-		err = checkForm(module)
-	}
-	if err == nil {
-		err = checkKeywords(module)
-	}
-	if err == nil {
-		err = p.build(module)
-	}
-	p.problems = explain(err)
-	return p
+// Digest returns the digest of the file's text, sha256:…
+func (p Policy) Digest() string {
+	sum := sha256.Sum256([]byte(p.Text))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// build compiles the module; its problems are all of those that the compiler
-// finds.
-func (p *Policy) build(module *ast.Module) error {
-	compiler := ast.NewCompiler().WithCapabilities(capabilities()).WithDefaultRegoVersion(ast.RegoV0)
-	compiler.Compile(map[string]*ast.Module{p.name: module})
+// Setting is what policies are compiled with.
+type Setting struct {
+	Params   map[string]any // of data.params; what no policy reads is an error
+	Controls Controls       // that policies may claim
+}
+
+// Compile turns files into policies, in their order. Files of package
+// hallmark.lib.NAME are no policies: they are there for the others to import. A
+// file that is not valid becomes a Policy that says why.
+func Compile(files []File, s Setting) []Policy {
+	var policies []Policy
+	libraries := map[string]*ast.Module{}
+	for _, f := range files {
+		p, err := parse(f, s.Controls)
+		switch {
+		case err != nil:
+			policies = append(policies, Policy{parsed: parsed{File: f}, problems: explain(err)})
+		case isLibrary(p.module.Package.Path):
+			libraries[f.Name] = p.module
+		default:
+			policies = append(policies, Policy{parsed: p})
+		}
+	}
+	for i := range policies {
+		if policies[i].module != nil {
+			policies[i].problems = explain(policies[i].build(libraries, s.Params))
+		}
+	}
+	return policies
+}
+
+// build compiles the module with the libraries that it imports; its problems are
+// all of those that the compiler finds.
+func (p *Policy) build(libraries map[string]*ast.Module, params map[string]any) error {
+	modules := map[string]*ast.Module{p.File.Name: p.module.Copy()}
+	if p.dialect == Hallmark {
+		addImported(modules, p.module, libraries)
+	}
+	compiler := ast.NewCompiler().WithCapabilities(capabilities(p.version)).WithDefaultRegoVersion(p.version)
+	compiler.Compile(modules)
 	if compiler.Failed() {
 		return compiler.Errors
+	}
+	p.reads = readsOf(compiler)
+	if p.dialect == Hallmark {
+		if err := p.checkWords(); err != nil {
+			return err
+		}
+		value, err := p.meta.paramsFrom(params)
+		if err != nil {
+			return err
+		}
+		p.params = value
 	}
 	p.compiler = compiler
 	return nil
 }
 
-// capabilities returns what a policy may use: the built-in functions without
-// those that look outside, no host on the network (nil would mean any), and of
-// the language what the Policy Controller's older OPA knows too.
-func capabilities() *ast.Capabilities {
-	c := ast.CapabilitiesForThisVersion(ast.CapabilitiesRegoVersion(ast.RegoV0))
-	c.AllowNet = []string{}
-	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool {
-		return b.Name == ast.HTTPSend.Name || b.Name == ast.NetLookupIPAddr.Name || b.Name == ast.OPARuntime.Name
+// addImported adds the libraries that a module refers to, and those that they
+// refer to.
+func addImported(modules map[string]*ast.Module, from *ast.Module, libraries map[string]*ast.Module) {
+	var refers []string
+	for _, i := range from.Imports {
+		refers = append(refers, i.Path.String())
+	}
+	ast.WalkRefs(from, func(r ast.Ref) bool {
+		refers = append(refers, r.String())
+		return false
 	})
-	c.Features = slices.DeleteFunc(c.Features, func(f string) bool {
-		return f == ast.FeatureRegoV2 || f == ast.FeatureRegoV2Import
-	})
-	c.FutureKeywords = []string{"contains", "every", "if", "in"}
-	return c
-}
-
-// checkForm checks for the package and the rule that will be asked for: an
-// evaluation of anything else would just be undefined.
-func checkForm(module *ast.Module) error {
-	want := ast.Ref{ast.DefaultRootDocument, ast.StringTerm(packageName)}
-	if !module.Package.Path.Equal(want) {
-		return at(module.Package.Location, "the package is not %s", packageName)
+	for name, library := range libraries {
+		path := library.Package.Path.String()
+		used := slices.ContainsFunc(refers, func(r string) bool { return r == path || strings.HasPrefix(r, path+".") })
+		if _, have := modules[name]; used && !have {
+			modules[name] = library.Copy()
+			addImported(modules, library, libraries)
+		}
 	}
-	for _, rule := range module.Rules {
-		if rule.Head.Ref()[0].Value.Compare(ast.Var(ruleName)) != 0 {
-			continue
-		}
-		if len(rule.Head.Args) > 0 {
-			return at(rule.Location, "%s is a function, not a rule", ruleName)
-		}
-		return nil
-	}
-	return at(module.Package.Location, "there is no rule %s", ruleName)
-}
-
-// annotate reads the file's METADATA: title, and custom.predicateType, at
-// whichever package or rule they stand. Two types that differ are refused: the
-// file is one policy.
-func (p *Policy) annotate(module *ast.Module) error {
-	for _, a := range module.Annotations {
-		if p.title == "" {
-			p.title = clean(a.Title)
-		}
-		value, ok := a.Custom["predicateType"]
-		if !ok {
-			continue
-		}
-		word, ok := value.(string)
-		if !ok {
-			return at(a.Location, "custom.predicateType is not a string")
-		}
-		uri, err := attest.ParseType(word)
-		if err != nil {
-			return at(a.Location, "custom.predicateType: %w", err)
-		}
-		if p.predicateType != "" && !attest.SameType(p.predicateType, uri) {
-			return at(a.Location, "custom.predicateType %q is not the %q from before", uri, p.predicateType)
-		}
-		p.predicateType = uri
-	}
-	return nil
 }
 
 // about reports whether the policy is about attestations of a type.
 func (p Policy) about(predicateType string) bool {
-	return p.predicateType == "" || attest.SameType(p.predicateType, predicateType)
-}
-
-// at returns an error with its place in the file, in the compiler's form.
-func at(place *ast.Location, format string, args ...any) error {
-	err := fmt.Errorf(format, args...)
-	if place == nil {
-		return err
-	}
-	return fmt.Errorf("%s:%d: %w", place.File, place.Row, err)
+	return p.meta.predicateType == "" || attest.SameType(p.meta.predicateType, predicateType)
 }
 
 // explain returns the sentences of an error of the parser or compiler, or of
@@ -154,10 +124,20 @@ func at(place *ast.Location, format string, args ...any) error {
 // out.
 func explain(err error) []string {
 	var sentences reasons
+	explainInto(&sentences, err)
+	return messages(sentences.list())
+}
+
+func explainInto(sentences *reasons, err error) {
 	var all ast.Errors
 	var one *ast.Error
+	joined, several := err.(interface{ Unwrap() []error }) //nolint:errorlint // a joined error itself
 	switch {
 	case err == nil:
+	case several:
+		for _, e := range joined.Unwrap() {
+			explainInto(sentences, e)
+		}
 	case errors.As(err, &all):
 		for _, e := range all {
 			sentences.add(at(e.Location, "%s: %s", e.Code, e.Message).Error())
@@ -167,5 +147,4 @@ func explain(err error) []string {
 	default:
 		sentences.add(err.Error())
 	}
-	return messages(sentences.list())
 }

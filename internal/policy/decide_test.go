@@ -93,7 +93,7 @@ func TestVerdictIsTheWorst(t *testing.T) {
 		{[]string{"pass.rego"}, Pass},
 		{nil, Pass}, // nothing was asked
 	} {
-		policies, err := Load(c.paths)
+		policies, err := Load(c.paths, Setting{})
 		must(t, err)
 		verdict := Rules{Policies: policies}.Decide(t.Context(), Evidence{Verified: attached, Now: today()})
 		if verdict.Outcome != c.want || len(verdict.Results) != len(c.paths) {

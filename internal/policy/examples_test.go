@@ -41,7 +41,7 @@ func TestExamples(t *testing.T) {
 		{"approved.rego", approval(`{"author": "eve", "approvedBy": ["ada", "bob"]}`), Pass, ""},
 	} {
 		t.Run(c.file+" "+c.want.String(), func(t *testing.T) {
-			policies, err := Load([]string{filepath.Join("..", "..", "examples", "policies", c.file)})
+			policies, err := Load([]string{filepath.Join("..", "..", "examples", "policies", c.file)}, Setting{})
 			must(t, err)
 			verdict := Rules{Policies: policies}.Decide(t.Context(), Evidence{Verified: []verify.Verified{c.evidence}, Now: today()})
 			if verdict.Outcome != c.want {

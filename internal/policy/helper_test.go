@@ -1,6 +1,12 @@
 package policy
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -8,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	ssldsse "github.com/secure-systems-lab/go-securesystemslib/dsse"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/finding"
@@ -45,6 +52,32 @@ func (n notary) attest(t testing.TB, p attest.Predicate) verify.Verified {
 	verified, err := verify.Verify(envelope, n.subject, n.trust)
 	must(t, err)
 	return verified
+}
+
+// raw attests a statement with further keys, which Sign would not write, and
+// returns its signer's name.
+func (n notary) raw(t testing.TB, statement attest.Statement, more string) (verify.Verified, string) {
+	t.Helper()
+	payload, err := statement.Encode()
+	must(t, err)
+	payload = append(payload[:len(payload)-1], []byte(","+more+"}")...)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	sum := sha256.Sum256(ssldsse.PAE(attest.PayloadType, payload))
+	signature, err := key.Sign(rand.Reader, sum[:], crypto.SHA256)
+	must(t, err)
+	raw, err := json.Marshal(ssldsse.Envelope{
+		PayloadType: attest.PayloadType, Payload: base64.StdEncoding.EncodeToString(payload),
+		Signatures: []ssldsse.Signature{{Sig: base64.StdEncoding.EncodeToString(signature)}},
+	})
+	must(t, err)
+	envelope, err := attest.ParseEnvelope(raw)
+	must(t, err)
+	trust, err := verify.TrustKeys(key.Public())
+	must(t, err)
+	verified, err := verify.Verify(envelope, n.subject, trust)
+	must(t, err)
+	return verified, trust.Signers()[0]
 }
 
 // custom attests a text under the custom type, as cosign does.
@@ -88,7 +121,7 @@ func load(t testing.TB, text string) []Policy {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	write(t, "p.rego", text)
-	policies, err := Load([]string{"p.rego"})
+	policies, err := Load([]string{"p.rego"}, Setting{})
 	must(t, err)
 	return policies
 }

@@ -13,10 +13,12 @@ import (
 //
 // is two rules: isCompliant, which is always true, and one named if. The cluster
 // would let everything pass, and nobody means that.
-func checkKeywords(module *ast.Module) error {
+func checkKeywords(m manner, module *ast.Module) error {
+	if m.version != ast.RegoV0 {
+		return nil
+	}
 	for _, rule := range module.Rules {
-		name, ok := rule.Head.Ref()[0].Value.(ast.Var)
-		if ok && slices.Contains([]string{"if", "contains", "in", "every"}, string(name)) {
+		if name := ruleName(rule); slices.Contains([]string{"if", "contains", "in", "every"}, name) {
 			return at(rule.Location, "%s is a rule here, not a keyword: add import rego.v1", name)
 		}
 	}

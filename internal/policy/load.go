@@ -27,32 +27,45 @@ const (
 // undecided and says why, so that the others are still evaluated. A path that
 // cannot be read, or a folder without policies, is an error of kind Undecided:
 // a policy that was asked for and is not there must not go unnoticed.
-func Load(paths []string) ([]Policy, error) {
-	var files []string
+func Load(paths []string, s Setting) ([]Policy, error) {
+	files, err := Read(paths)
+	if err != nil {
+		return nil, err
+	}
+	policies := Compile(files, s)
+	if len(policies) == 0 && len(files) > 0 {
+		return nil, fault.Undecidedf("loading policies from %s: there are shared rules (hallmark.lib) and no policy", strings.Join(paths, ", "))
+	}
+	return policies, nil
+}
+
+// Read returns the files that Load compiles, each once.
+func Read(paths []string) ([]File, error) {
+	var names []string
 	for _, path := range paths {
 		found, err := find(path)
 		if err != nil {
 			return nil, fault.WithHint(fault.Undecidedf("loading policies from %s: %w", path, err),
 				"give a Rego file, or a folder with *.rego files")
 		}
-		for _, file := range found {
-			if !slices.Contains(files, file) {
-				files = append(files, file)
+		for _, name := range found {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
 			}
 		}
-		if len(files) > maxPolicyFiles {
+		if len(names) > maxPolicyFiles {
 			return nil, fault.Undecidedf("loading policies from %s: more than %d files", path, maxPolicyFiles)
 		}
 	}
-	policies := make([]Policy, 0, len(files))
-	for _, file := range files {
-		text, err := read(file)
+	files := make([]File, 0, len(names))
+	for _, name := range names {
+		text, err := read(name)
 		if err != nil {
-			return nil, fault.Undecidedf("loading the policy %s: %w", file, err)
+			return nil, fault.Undecidedf("loading the policy %s: %w", name, err)
 		}
-		policies = append(policies, compile(filepath.ToSlash(file), text))
+		files = append(files, File{Name: filepath.ToSlash(name), Text: text})
 	}
-	return policies, nil
+	return files, nil
 }
 
 // find returns the policy files that a path stands for.

@@ -72,7 +72,7 @@ func TestLoadRefuses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			c.setup(t)
-			policies, err := Load([]string{"policies"})
+			policies, err := Load([]string{"policies"}, Setting{})
 			if err == nil || err.Error() != c.want {
 				t.Fatalf("want %q, have %v and %d policies", c.want, err, len(policies))
 			}
@@ -93,7 +93,7 @@ func TestLoadFindsAllOnce(t *testing.T) {
 	write(t, "dir/below/c.rego", always)
 	write(t, "data/real", always)
 	must(t, os.Symlink(filepath.Join("..", "data", "real"), "dir/linked.rego"))
-	policies, err := Load([]string{"one.rego", "dir", "./dir/b.rego", "named_test.rego"})
+	policies, err := Load([]string{"one.rego", "dir", "./dir/b.rego", "named_test.rego"}, Setting{})
 	must(t, err)
 	var names []string
 	for _, p := range policies {

@@ -97,6 +97,7 @@ type Result struct {
 	PredicateType string    `json:"predicateType,omitempty"` // URI; empty: attestations of every type
 	Controls      []Control `json:"controls,omitempty"`      // that the policy says it checks
 	Severity      string    `json:"severity,omitempty"`      // of a violation that says none itself
+	Digest        string    `json:"digest,omitempty"`        // of the policy's file, sha256:…
 	Outcome       Outcome   `json:"outcome"`
 	Reasons       []Reason  `json:"reasons,omitempty"`  // at least one unless it passed, and then what to know all the same
 	Warnings      []Reason  `json:"warnings,omitempty"` // that the policy gives without denying for them

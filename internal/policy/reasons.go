@@ -85,6 +85,20 @@ func (r *reasons) addAll(other reasons) {
 	r.more += other.more
 }
 
+// addSentences takes several.
+func (r *reasons) addSentences(all ...string) {
+	for _, sentence := range all {
+		r.add(sentence)
+	}
+}
+
+// about says which platform's image the reasons are about.
+func (r *reasons) about(platform string) {
+	for i := range r.kept {
+		r.kept[i].Message = clean(platform + ": " + r.kept[i].Message)
+	}
+}
+
 // end adds a sentence that comes after all others, also after the number of
 // those that are left out.
 func (r *reasons) end(sentence string) {

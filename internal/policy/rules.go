@@ -13,6 +13,7 @@ import (
 const (
 	SeverityCutoff = "severity-cutoff"
 	DatabaseAge    = "database-age"
+	ScanAge        = "scan-age"
 )
 
 const (
@@ -30,11 +31,10 @@ func (r Rules) decideScan(e Evidence) []Result {
 	if !cutoff {
 		scans = shaped(scans)
 	}
-	age := r.MaxDatabaseAge > 0 && (cutoff || len(scans) > 0)
-	if !cutoff && !age {
+	if !cutoff && len(scans) == 0 {
 		return nil
 	}
-	summary, err := newestScan(scans, e.Now)
+	newest, err := newestScan(scans, e.Now)
 	var results []Result
 	add := func(name, title string, decide func() answer) {
 		var a answer
@@ -49,11 +49,15 @@ func (r Rules) decideScan(e Evidence) []Result {
 		})
 	}
 	if cutoff {
-		add(SeverityCutoff, r.cutoffTitle(), func() answer { return r.decideCutoff(summary) })
+		add(SeverityCutoff, r.cutoffTitle(), func() answer { return r.decideCutoff(newest.summary) })
 	}
-	if age {
+	if r.MaxDatabaseAge > 0 {
 		title := fmt.Sprintf("the vulnerability database is at most %s old", span(r.MaxDatabaseAge))
-		add(DatabaseAge, title, func() answer { return r.decideAge(summary.Database.Built, e.Now) })
+		add(DatabaseAge, title, func() answer { return r.decideAge(newest.summary.Database.Built, e.Now) })
+	}
+	if r.MaxScanAge > 0 {
+		title := fmt.Sprintf("the scan is at most %s old", span(r.MaxScanAge))
+		add(ScanAge, title, func() answer { return r.decideScanAge(newest.finished, e.Now) })
 	}
 	return results
 }
@@ -112,6 +116,15 @@ func (r Rules) decideAge(built, now time.Time) answer {
 		return undecided("the vulnerability database was built in the future, at %s", built.UTC().Format(time.RFC3339))
 	case age > r.MaxDatabaseAge:
 		return undecided("the vulnerability database is %s old, allowed are %s (vuln-db-max-age)", span(roundUp(age)), span(r.MaxDatabaseAge))
+	}
+	return answer{outcome: Pass}
+}
+
+// decideScanAge is undecided about a scan that finished too long ago: what it says
+// of the image is no longer known to hold.
+func (r Rules) decideScanAge(finished, now time.Time) answer {
+	if age := now.Sub(finished); age > r.MaxScanAge {
+		return undecided("the scan is %s old, allowed are %s (max-scan-age): scan the image again", span(roundUp(age)), span(r.MaxScanAge))
 	}
 	return answer{outcome: Pass}
 }

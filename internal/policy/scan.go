@@ -58,20 +58,26 @@ func shaped(scans []verify.Verified) []verify.Verified {
 	return ours
 }
 
+// scanned is the scan that the built-in rules judge by.
+type scanned struct {
+	summary  finding.Summary
+	finished time.Time
+}
+
 // newestScan returns the summary of the scan that finished last. Which one that
 // is must be beyond doubt: a scan without a usable time, or two that differ and
 // finished at the same time, are an error. The content of older ones does not
 // matter.
-func newestScan(scans []verify.Verified, now time.Time) (finding.Summary, error) {
+func newestScan(scans []verify.Verified, now time.Time) (scanned, error) {
 	if len(scans) == 0 {
-		return finding.Summary{}, errors.New("no scan attestation (type vuln) was verified")
+		return scanned{}, errors.New("no scan attestation (type vuln) was verified")
 	}
 	predicates := make([]finding.Predicate, len(scans))
 	newest := 0
 	for i, v := range scans {
 		p, err := decodeScan(v, now)
 		if err != nil {
-			return finding.Summary{}, fmt.Errorf("%s %w", describe(v), err)
+			return scanned{}, fmt.Errorf("%s %w", describe(v), err)
 		}
 		predicates[i] = p
 		if p.Metadata.ScanFinishedOn.After(predicates[newest].Metadata.ScanFinishedOn) {
@@ -81,16 +87,16 @@ func newestScan(scans []verify.Verified, now time.Time) (finding.Summary, error)
 	finished := predicates[newest].Metadata.ScanFinishedOn
 	for i, p := range predicates {
 		if p.Metadata.ScanFinishedOn.Equal(finished) && !bytes.Equal(scans[i].Statement().Predicate, scans[newest].Statement().Predicate) {
-			return finding.Summary{}, fmt.Errorf("two different scans both finished at %s: none is the newest",
+			return scanned{}, fmt.Errorf("two different scans both finished at %s: none is the newest",
 				finished.UTC().Format(time.RFC3339))
 		}
 	}
 	summary, err := decodeSummary(predicates[newest].Scanner.Result)
 	if err != nil {
-		return finding.Summary{}, fmt.Errorf("%s is the newest scan and not one of Hallmark's, which severity-cutoff and "+
+		return scanned{}, fmt.Errorf("%s is the newest scan and not one of Hallmark's, which severity-cutoff and "+
 			"vuln-db-max-age need (scan the image again): %w", describe(scans[newest]), err)
 	}
-	return summary, nil
+	return scanned{summary: summary, finished: finished}, nil
 }
 
 // decodeScan reads a scan's predicate. Its error goes on after the name of the

@@ -33,11 +33,38 @@ func TestPolicyThatIsNone(t *testing.T) {
 		},
 		{
 			name: "other package", policy: "package compliance\nisCompliant = true\n",
-			reasons: []string{"p.rego:1: the package is not sigstore"},
+			reasons: []string{"p.rego:1: there is no rule compliant"},
 		},
 		{
 			name: "package below", policy: "package sigstore.more\nisCompliant = true\n",
-			reasons: []string{"p.rego:1: the package is not sigstore"},
+			reasons: []string{"p.rego:1: package sigstore.more is no policy's: use sigstore, signature, compliance, or hallmark.NAME (hallmark.lib.NAME for shared rules)"},
+		},
+		{
+			name: "no dialect", policy: "package main\ndeny contains 1 if true\n",
+			reasons: []string{"p.rego:1: package main is no policy's: use sigstore, signature, compliance, or hallmark.NAME (hallmark.lib.NAME for shared rules)"},
+		},
+		{
+			name: "two dialects", policy: always + "package compliance\ncompliant = true\n",
+			reasons: []string{
+				"p.rego:3: rego_parse_error: unexpected package",
+				"p.rego:3: a second package: a file holds one policy, in one dialect",
+			},
+		},
+		{
+			name: "a compliance policy that does not say what it is about", policy: "package compliance\ncompliant := true\n",
+			reasons: []string{"p.rego:1: the METADATA has no custom.predicateType, which says what a compliance policy is about"},
+		},
+		{
+			name: "deny is no set", policy: "package hallmark.p\ndeny := input.scan\n",
+			reasons: []string{"p.rego:2: deny is not a set: write deny contains MESSAGE if { … }"},
+		},
+		{
+			name: "a type that is none", policy: "package hallmark.p\ndeny contains \"x\" if input.attestations.vulm\n",
+			reasons: []string{"p.rego: input.attestations has no key \"vulm\": types are there by the words that inspect shows, others by their URI"},
+		},
+		{
+			name: "optional is none", policy: "# METADATA\n# custom:\n#   optional: [scam]\npackage hallmark.p\ndeny contains \"x\" if input.scan\n",
+			reasons: []string{"p.rego: custom.optional: \"scam\" is neither sbom, scan, provenance, config, ci nor a predicate type"},
 		},
 		{
 			name: "other rule", policy: "package sigstore\nallow = true\n",
@@ -65,7 +92,7 @@ isCompliant { opa.runtime().env.HOME }
 		},
 		{
 			name: "type that is no text", policy: "# METADATA\n# custom:\n#   predicateType: [custom]\npackage sigstore\nisCompliant = true\n",
-			reasons: []string{"p.rego:1: custom.predicateType is not a string"},
+			reasons: []string{"p.rego:1: custom.predicateType: it is not a string"},
 		},
 		{
 			name: "two types", policy: `# METADATA
@@ -78,7 +105,7 @@ package sigstore
 #   predicateType: vuln
 isCompliant = true
 `,
-			reasons: []string{`p.rego:6: custom.predicateType "https://cosign.sigstore.dev/attestation/vuln/v1" is not the "https://cosign.sigstore.dev/attestation/v1" from before`},
+			reasons: []string{`p.rego:6: custom.predicateType: "https://cosign.sigstore.dev/attestation/vuln/v1" is not the "https://cosign.sigstore.dev/attestation/v1" from before`},
 		},
 	} {
 		c.verified, c.outcome = attached, Undecided

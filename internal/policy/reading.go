@@ -1,0 +1,174 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+)
+
+// reading is what a policy of the project's own dialect reads of its input, as
+// far as its text tells.
+//
+// A rule that reads what is not there does not hold, and a deny that does not
+// hold denies nothing. So whatever a policy reads has to be there, unless its
+// METADATA calls it optional: a scan that is missing is undecided, not a pass.
+type reading struct {
+	needs  []need
+	all    bool     // of the attestations: which ones only the evaluation knows
+	params []string // of data.params
+	noType []string // words in input.attestations that stand for no type
+}
+
+// need is something that must be there: sbom, scan, provenance, config, ci, or the
+// word for a type of attestations.
+type need string
+
+// The needs that are no type's word.
+const (
+	needSBOM       need = "sbom"
+	needScan       need = "scan"
+	needProvenance need = "provenance"
+	needConfig     need = "config"
+	needCI         need = "ci"
+)
+
+// types returns the types of attestations of which one satisfies the need; none
+// for what is no attestation.
+func (n need) types() []string {
+	switch n {
+	case needSBOM:
+		return []string{attest.TypeCycloneDX, attest.TypeSPDX}
+	case needScan:
+		return []string{attest.TypeVuln}
+	case needProvenance:
+		return []string{attest.TypeSLSA1, attest.TypeSLSA02}
+	case needConfig, needCI:
+		return nil
+	}
+	uri, err := attest.ParseType(string(n))
+	if err != nil {
+		return nil
+	}
+	return []string{uri}
+}
+
+// missing says in a sentence what is not there.
+func (n need) missing() string {
+	switch n {
+	case needConfig:
+		return "the image's configuration is not known, and the policy reads it"
+	case needCI:
+		return "this is no CI job, and the policy reads what one says"
+	case needSBOM, needScan, needProvenance:
+	}
+	var words []string
+	for _, uri := range n.types() {
+		words = append(words, attest.ShortType(uri))
+	}
+	return fmt.Sprintf("no attestation of type %s was verified, and the policy reads it", strings.Join(words, " or "))
+}
+
+// readsOf walks the compiled modules, in which imports and local names are
+// resolved.
+func readsOf(compiler *ast.Compiler) reading {
+	var r reading
+	for _, module := range compiler.Modules {
+		ast.WalkRefs(module, func(ref ast.Ref) bool {
+			r.take(ref)
+			return false
+		})
+	}
+	slices.Sort(r.needs)
+	r.needs = slices.Compact(r.needs)
+	slices.Sort(r.params)
+	r.params = slices.Compact(r.params)
+	return r
+}
+
+func (r *reading) take(ref ast.Ref) {
+	params := ast.Ref{ast.DefaultRootDocument, ast.StringTerm("params")}
+	switch {
+	case ref.HasPrefix(params) && len(ref) > len(params):
+		if name, ok := ref[2].Value.(ast.String); ok {
+			r.params = append(r.params, string(name))
+		}
+	case ref.HasPrefix(ast.InputRootRef):
+		r.takeInput(ref)
+	}
+}
+
+func (r *reading) takeInput(ref ast.Ref) {
+	word := func(i int) string {
+		if i < len(ref) {
+			if s, ok := ref[i].Value.(ast.String); ok {
+				return string(s)
+			}
+		}
+		return ""
+	}
+	switch first := word(1); first {
+	case "sbom", "scan", "provenance", "ci":
+		r.needs = append(r.needs, need(first))
+	case "image":
+		if of := word(2); of == "config" || of == "" {
+			r.needs = append(r.needs, needConfig)
+		}
+	case "attestations":
+		r.takeType(word(2))
+	case "":
+		r.all = true
+	}
+}
+
+// takeType takes a type's word below input.attestations; none is a variable.
+func (r *reading) takeType(word string) {
+	uri, err := attest.ParseType(word)
+	switch {
+	case err == nil && attest.ShortType(uri) == word:
+		r.needs = append(r.needs, need(word))
+	case word == "":
+		r.all = true
+	default:
+		r.noType = append(r.noType, word)
+	}
+}
+
+// wants reports whether attestations of a type can be read.
+func (r reading) wants(predicateType string) bool {
+	if r.all {
+		return true
+	}
+	return slices.ContainsFunc(r.needs, func(n need) bool {
+		return slices.ContainsFunc(n.types(), func(uri string) bool { return attest.SameType(uri, predicateType) })
+	})
+}
+
+// checkWords refuses a word in custom.optional that stands for nothing, and a key
+// of input.attestations that is never there, such as vulm.
+func (p *Policy) checkWords() error {
+	for _, word := range p.reads.noType {
+		return fmt.Errorf("%s: input.attestations has no key %q: types are there by the words that inspect shows, others by their URI", p.File.Name, clean(word))
+	}
+	for _, word := range p.meta.optional {
+		n := need(word)
+		if len(n.types()) == 0 && n != needConfig && n != needCI {
+			return fmt.Errorf("%s: custom.optional: %q is neither sbom, scan, provenance, config, ci nor a predicate type", p.File.Name, word)
+		}
+	}
+	return nil
+}
+
+// required returns what must be there.
+func (p Policy) required() []need {
+	return slices.DeleteFunc(slices.Clone(p.reads.needs), func(n need) bool {
+		return slices.Contains(p.meta.optional, string(n))
+	})
+}
+
+// ReadsConfig reports whether the policy reads the image's configuration, which
+// somebody has to fetch then.
+func (p Policy) ReadsConfig() bool { return slices.Contains(p.reads.needs, needConfig) }

@@ -1,0 +1,58 @@
+// Package policies holds the policies that ship with Hallmark, and the map of the
+// controls that they claim to check. Users name one as hallmark:NAME, or all of
+// them as hallmark:all.
+package policies
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+//go:embed *.rego lib controls.yaml
+var files embed.FS //nolint:gochecknoglobals // the compiler fills it, and nobody can change it
+
+// Controls returns the control map, YAML.
+func Controls() ([]byte, error) { return files.ReadFile("controls.yaml") }
+
+// Names returns the names of the policies, sorted.
+func Names() []string {
+	all, _ := fs.Glob(files, "*.rego")
+	var names []string
+	for _, file := range all {
+		if name := strings.TrimSuffix(file, ".rego"); !strings.HasSuffix(name, "_test") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Read returns the text of a policy.
+func Read(name string) (string, error) {
+	if !slices.Contains(Names(), name) {
+		return "", fmt.Errorf("there is no policy hallmark:%s; there are %s", name, strings.Join(Names(), ", "))
+	}
+	text, err := files.ReadFile(name + ".rego")
+	return string(text), err
+}
+
+// Library returns the files that the policies share, by their names.
+func Library() (map[string]string, error) {
+	all, err := fs.Glob(files, "lib/*.rego")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, file := range all {
+		text, err := files.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		out[path.Base(file)] = string(text)
+	}
+	return out, nil
+}

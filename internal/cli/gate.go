@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/report"
 )
 
@@ -37,6 +38,11 @@ func (a *app) gateJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
+	waivers, err := waiversOf(v)
+	if err != nil {
+		return err
+	}
+	rules.Waive = pipeline.Waive(waivers, x.subject, e.Now)
 	verdict := rules.Decide(ctx, e)
 	if err := ctx.Err(); err != nil {
 		return err

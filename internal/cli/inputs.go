@@ -56,6 +56,8 @@ func inputs() []input {
 		{name: "max-scan-age", kind: span, preset: "120h", usage: "an older scan is undecided; 0 for any age", commands: gating},
 		{name: "severity-cutoff", preset: "none", usage: "deny at or above: negligible, low, medium, high, critical", commands: gating},
 		{name: "only-fixed", kind: boolean, preset: "false", usage: "let the cutoff count only findings that have a fix", commands: gating},
+		{name: "vex", kind: list, usage: "OpenVEX or CSAF files, or attested for what is attested to the image: findings that do not affect it do not count", commands: []string{cmdRun}},
+		{name: "waivers", usage: "YAML file of waivers, each with a reason, an approver and an end", commands: gating},
 		{name: "predicate", kind: list, usage: "TYPE=FILE: evidence to attest; TYPE is a short name or a URI", commands: attesting},
 		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run, attest and sign sign with it, verify, gate and inspect take its public half", commands: registry},
 		{name: "verify-key", kind: list, usage: "public keys of further accepted signers", commands: registry},

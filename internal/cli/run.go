@@ -145,6 +145,9 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 		return pipeline.Job{}, err
 	}
 	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), Formats: wanted, Brought: brought, Push: push, SignImage: signed, History: history, Rules: rules}
+	if err := suppressions(v, &job); err != nil {
+		return pipeline.Job{}, err
+	}
 	return job, checkTypes(job, scanned)
 }
 

@@ -52,8 +52,15 @@ type Suppression struct {
 	Document string     `json:"document,omitempty"` // digest of the file that says so, sha256:…
 }
 
-// Effective reports whether the finding counts: nothing suppressed it.
+// Effective reports whether the finding counted when it was scanned: nothing
+// suppressed it.
 func (f Finding) Effective() bool { return f.SuppressedBy == nil }
+
+// EffectiveAt reports whether the finding counts at a time: nothing suppresses it,
+// or what did has ended since.
+func (f Finding) EffectiveAt(now time.Time) bool {
+	return f.Effective() || f.SuppressedBy.Until != nil && !now.Before(*f.SuppressedBy.Until)
+}
 
 // Fixable reports whether a version is known that fixes the finding.
 func (f Finding) Fixable() bool { return len(f.FixedIn) > 0 }
@@ -141,6 +148,18 @@ type Scan struct {
 type Scanner struct {
 	URI     string // package URL
 	Version string
+}
+
+// Suppress returns the scan with every finding that counts and for which why has a
+// reason suppressed by it. The scan itself is not changed.
+func (s Scan) Suppress(why func(Finding) *Suppression) Scan {
+	s.Findings = slices.Clone(s.Findings)
+	for i, f := range s.Findings {
+		if f.Effective() {
+			s.Findings[i].SuppressedBy = why(f)
+		}
+	}
+	return s
 }
 
 // Summary is the free-form scanner.result of the attested scan: what policies

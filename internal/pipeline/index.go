@@ -67,7 +67,7 @@ func (r *run) examineAll(ctx context.Context, opened image.Opened, scanner Scann
 	platforms := make([]platformRun, 0, len(opened.Images()))
 	for _, img := range opened.Images() {
 		one := platformRun{run: newRun(r.job, r.Rooms)}
-		one.result.Subject, one.result.Platform = img.Subject(), img.Platform()
+		one.result.Subject, one.result.Platform, one.index = img.Subject(), img.Platform(), opened.Subject()
 		predicates, err := one.examine(ctx, img, scanner)
 		r.adopt(one.run)
 		if err != nil {

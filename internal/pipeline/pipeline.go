@@ -20,6 +20,8 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/store"
 	"github.com/hallmark-ci/hallmark/internal/verify"
+	"github.com/hallmark-ci/hallmark/internal/vex"
+	"github.com/hallmark-ci/hallmark/internal/waiver"
 )
 
 // Images pins references and opens the images that they name.
@@ -70,6 +72,9 @@ type Job struct {
 	SignImage bool               // sign the image itself, too, if it is pushed
 	History   bool               // keep this signer's earlier attestations
 	Rules     policy.Rules
+	VEX       []vex.Document  // what others say about findings
+	Attested  bool            // believe VEX documents that are attested to the image, too
+	Waivers   waiver.File
 	CI        json.RawMessage // what the job's host says about itself, for the policies; nil: no CI job
 	TempDir   string          // layers are unpacked below it
 }

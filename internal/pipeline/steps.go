@@ -18,6 +18,7 @@ type run struct {
 	Rooms
 	job    Job
 	result Result
+	index  attest.Subject // of which the image is one; zero: of none
 }
 
 func newRun(job Job, rooms Rooms) *run { return &run{Rooms: rooms, job: job} }
@@ -133,6 +134,11 @@ func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) (atte
 		end("", err)
 		return attest.Predicate{}, err
 	}
+	scan, err = r.suppress(ctx, scan)
+	if err != nil {
+		end("", err)
+		return attest.Predicate{}, err
+	}
 	p, err := evidence.Vuln(scan)
 	if err != nil {
 		end("", err)
@@ -145,7 +151,9 @@ func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) (atte
 
 func (r *run) gate(ctx context.Context) {
 	end := r.stage("gate")
-	r.result.Verdict = r.job.Rules.Decide(ctx, policy.Evidence{
+	rules := r.job.Rules
+	rules.Waive = Waive(r.job.Waivers, r.result.Subject, r.Now())
+	r.result.Verdict = rules.Decide(ctx, policy.Evidence{
 		Verified: r.result.Verified, Own: r.result.Attached, Now: r.Now(), Image: ImageOf(r.result.Facts), CI: r.job.CI,
 	})
 	if len(r.job.Rules.Policies) == 0 && !r.job.Rules.Cutoff.Set() && r.result.Platform == "" {

@@ -17,6 +17,10 @@ type Rules struct {
 	MaxDatabaseAge time.Duration  // of the database of the newest scan; 0: any age
 	MaxScanAge     time.Duration  // of the newest scan itself; 0: any age
 	Limit          time.Duration  // of one policy's evaluation on one attestation; 0: 10 seconds
+
+	// Waive returns the waiver that takes a violation of a policy back, or nil. It
+	// may be nil itself: nothing is waived.
+	Waive func(policy string, violation Reason) *finding.Suppression
 }
 
 // Evidence is what the gate decides on.
@@ -78,10 +82,29 @@ func (r Rules) decidePolicies(ctx context.Context, e Evidence) []Result {
 		if t == nil {
 			results[i] = r.decideJoined(ctx, r.Policies[i], &together)
 		} else {
-			results[i] = t.result()
+			results[i] = t.result(r)
 		}
 	}
 	return results
+}
+
+// waive divides what a policy denies for into what counts and what a waiver takes
+// back.
+func (r Rules) waive(policy string, denied reasons) (reasons, []Waived) {
+	if r.Waive == nil {
+		return denied, nil
+	}
+	kept := reasons{limit: denied.limit, more: denied.more}
+	var waived []Waived
+	for _, reason := range denied.kept {
+		s := r.Waive(policy, reason)
+		if s == nil || s.Until == nil {
+			kept.take(reason)
+			continue
+		}
+		waived = append(waived, Waived{Reason: reason, Why: clean(s.Reason), By: clean(s.By), Until: *s.Until, Document: clean(s.Document)})
+	}
+	return kept, waived
 }
 
 // blank returns a result that says which policy it is of.

@@ -43,6 +43,7 @@ func (r Rules) decideJoined(ctx context.Context, p Policy, together *joined) Res
 			warned.addAll(w)
 		}
 	}
+	denied, result.Waived = r.waive(p.Name(), denied)
 	result.Warnings = p.complete(warned.list())
 	switch {
 	case len(denied.kept) > 0:

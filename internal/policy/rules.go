@@ -43,13 +43,17 @@ func (r Rules) decideScan(e Evidence) []Result {
 		} else {
 			a = decide()
 		}
-		results = append(results, Result{
-			Name: name, Title: title, PredicateType: attest.TypeVuln,
-			Outcome: a.outcome, Reasons: a.reasons.list(), Considered: len(scans),
-		})
+		result := Result{Name: name, Title: title, PredicateType: attest.TypeVuln, Outcome: a.outcome, Considered: len(scans)}
+		if a.outcome == Deny {
+			a.reasons, result.Waived = r.waive(name, a.reasons)
+		}
+		if result.Reasons = a.reasons.list(); len(result.Reasons) == 0 && len(result.Waived) > 0 {
+			result.Outcome = Pass
+		}
+		results = append(results, result)
 	}
 	if cutoff {
-		add(SeverityCutoff, r.cutoffTitle(), func() answer { return r.decideCutoff(newest.summary) })
+		add(SeverityCutoff, r.cutoffTitle(), func() answer { return r.decideCutoff(newest.summary, e.Now) })
 	}
 	if r.MaxDatabaseAge > 0 {
 		title := fmt.Sprintf("the vulnerability database is at most %s old", span(r.MaxDatabaseAge))
@@ -72,11 +76,11 @@ func (r Rules) cutoffTitle() string {
 // decideCutoff denies for each finding at or above the cutoff that nothing
 // suppressed, and names the worst. Whatever it comes to, it says how many
 // findings no cutoff can reach.
-func (r Rules) decideCutoff(summary finding.Summary) answer {
+func (r Rules) decideCutoff(summary finding.Summary, now time.Time) answer {
 	finding.Sort(summary.Findings)
 	named := reasons{limit: maxListed}
 	for _, f := range summary.Findings {
-		if f.Effective() && r.Cutoff.Reached(f.Severity) && (f.Fixable() || !r.OnlyFixed) {
+		if f.EffectiveAt(now) && r.Cutoff.Reached(f.Severity) && (f.Fixable() || !r.OnlyFixed) {
 			named.take(Reason{Message: sentence(f), ID: f.ID, Severity: f.Severity.String(), Resource: f.Package.Name + " " + f.Package.Version})
 		}
 	}
@@ -92,6 +96,14 @@ func (r Rules) decideCutoff(summary finding.Summary) answer {
 	return answer{outcome, named}
 }
 
+// ended says which waiver no longer takes a finding back.
+func ended(f finding.Finding) string {
+	if f.Effective() || f.SuppressedBy.Until == nil {
+		return ""
+	}
+	return fmt.Sprintf("; the %s by %s ended on %s", f.SuppressedBy.Source, f.SuppressedBy.By, f.SuppressedBy.Until.UTC().Format(time.DateOnly))
+}
+
 // sentence says what a finding is in and what fixes it.
 func sentence(f finding.Finding) string {
 	fix := "no fix is known"
@@ -102,7 +114,7 @@ func sentence(f finding.Finding) string {
 			fix += fmt.Sprintf(" and %d more", more)
 		}
 	}
-	return fmt.Sprintf("%s %s in %s %s, %s", f.Severity, f.ID, f.Package.Name, f.Package.Version, fix)
+	return fmt.Sprintf("%s %s in %s %s, %s%s", f.Severity, f.ID, f.Package.Name, f.Package.Version, fix, ended(f))
 }
 
 // decideAge is undecided about a scan whose database is older than allowed, or

@@ -135,6 +135,8 @@ func decodeSummary(result json.RawMessage) (finding.Summary, error) {
 			return finding.Summary{}, fmt.Errorf("scanner.result.findings[%d] names no vulnerability or no package", i)
 		case f.SuppressedBy != nil && f.SuppressedBy.Source == "":
 			return finding.Summary{}, fmt.Errorf("scanner.result.findings[%d] is suppressed by nobody", i)
+		case f.SuppressedBy != nil && f.SuppressedBy.Source == "waiver" && f.SuppressedBy.Until == nil:
+			return finding.Summary{}, fmt.Errorf("scanner.result.findings[%d] is suppressed by a waiver without an end", i)
 		}
 	}
 	raw, effective := finding.Count(summary.Findings)

@@ -102,9 +102,12 @@ func (t *trial) take(a answer) {
 	}
 }
 
-func (t *trial) result() Result {
+func (t *trial) result(rules Rules) Result {
 	r := t.policy.blank()
 	r.Considered = t.considered
+	if !t.satisfied {
+		t.denied, r.Waived = rules.waive(t.policy.Name(), t.denied)
+	}
 	switch {
 	case t.broken:
 		r.Reasons = t.unknown.list()

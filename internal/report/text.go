@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -180,6 +181,25 @@ func (t *text) attestations(r pipeline.Result) {
 	}
 }
 
+// aside shows what did not count: warnings, and what is waived.
+func (t *text) aside(c policy.Result) {
+	var lines []string
+	for _, w := range c.Warnings {
+		lines = append(lines, "warning: "+w.String())
+	}
+	for _, w := range c.Waived {
+		last := w.Until.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
+		lines = append(lines, fmt.Sprintf("waived until %s by %s: %s", last, w.By, w.Message))
+	}
+	for i, line := range lines {
+		if i == reasonsShown {
+			t.line(fmt.Sprintf("             and %s in %s", plain.Count(len(lines)-i, "more line"), fileVerdict))
+			return
+		}
+		t.line("             " + shortDigest(plain.Line(line, textLimit)))
+	}
+}
+
 func (t *text) checks(v policy.Verdict) {
 	if len(v.Results) == 0 {
 		return
@@ -195,6 +215,7 @@ func (t *text) checks(v policy.Verdict) {
 			}
 			t.line("             " + shortDigest(plain.Line(reason.String(), textLimit)))
 		}
+		t.aside(c)
 	}
 }
 

@@ -42,6 +42,9 @@ func (a *app) gateJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
+	if rules.Explain, err = v.boolean("explain"); err != nil {
+		return err
+	}
 	rules.Waive = pipeline.Waive(waivers, x.subject, e.Now)
 	verdict := rules.Decide(ctx, e)
 	if err := ctx.Err(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/evidence"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
 )
 
@@ -144,11 +145,23 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), Formats: wanted, Brought: brought, Push: push, SignImage: signed, History: history, Rules: rules}
+	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), Formats: wanted, Brought: brought, Push: push, SignImage: signed, History: history, Rules: rules, Version: buildVersion()}
+	if job.SayVerdict, err = saysVerdict(v, rules); err != nil {
+		return pipeline.Job{}, err
+	}
 	if err := suppressions(v, &job); err != nil {
 		return pipeline.Job{}, err
 	}
 	return job, checkTypes(job, scanned)
+}
+
+// saysVerdict reads the input attest-verdict.
+func saysVerdict(v values, rules policy.Rules) (bool, error) {
+	word, err := v.oneOf("attest-verdict", "auto", "true", "false")
+	if err != nil {
+		return false, err
+	}
+	return word == "true" || word == "auto" && len(rules.Policies) > 0, nil
 }
 
 // checkTypes refuses a run that makes nothing, and evidence of a type that the

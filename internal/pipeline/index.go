@@ -42,6 +42,9 @@ func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner
 			return fmt.Errorf("platform %s: %w", p.result.Platform, err)
 		}
 		p.gate(ctx)
+		if err := p.sayVerdict(ctx); err != nil {
+			return fmt.Errorf("platform %s: %w", p.result.Platform, err)
+		}
 		r.result.Platforms[i] = p.result
 		for _, note := range p.result.Notes {
 			r.note("%s: %s", p.result.Platform, note)
@@ -58,7 +61,7 @@ func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner
 	}
 	r.gate(ctx)
 	r.result.Verdict = policy.Together(append([]policy.Verdict{r.result.Verdict}, verdicts(r.result)...)...)
-	return nil
+	return r.sayVerdict(ctx)
 }
 
 // examineAll examines the images one after the other, so that what they share is

@@ -29,7 +29,7 @@ func (r *run) leave(ctx context.Context, predicates []attest.Predicate) error {
 	if err := r.attach(ctx, sets); err != nil {
 		return err
 	}
-	if r.job.SignImage && r.job.Push {
+	if r.job.SignImage && r.job.Push && r.result.Signed == "" {
 		if r.result.Signed, err = r.signImage(ctx); err != nil {
 			return err
 		}
@@ -49,14 +49,15 @@ func (r *run) sign(ctx context.Context, predicates []attest.Predicate) ([]set, e
 		end("", err)
 		return nil, err
 	}
-	signed := 0
+	signed, there := 0, 0
 	for _, s := range sets {
 		signed += len(s.signed)
-		r.result.Unchanged += len(s.there)
+		there += len(s.there)
 	}
+	r.result.Unchanged += there
 	outcome := plain.Count(signed, "statement")
-	if r.result.Unchanged > 0 {
-		outcome += fmt.Sprintf(", %d unchanged", r.result.Unchanged)
+	if there > 0 {
+		outcome += fmt.Sprintf(", %d unchanged", there)
 	}
 	end(outcome, nil)
 	return sets, nil

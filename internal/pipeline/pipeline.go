@@ -64,19 +64,21 @@ type Progress interface {
 
 // Job is what a run is asked for.
 type Job struct {
-	Reference string
-	Platforms []string           // of an index; none: all
-	Formats   []catalog.Format   // of the SBOMs to attest
-	Brought   []attest.Predicate // what the user brings
-	Push      bool               // false: everything but writing to the registry
-	SignImage bool               // sign the image itself, too, if it is pushed
-	History   bool               // keep this signer's earlier attestations
-	Rules     policy.Rules
-	VEX       []vex.Document  // what others say about findings
-	Attested  bool            // believe VEX documents that are attested to the image, too
-	Waivers   waiver.File
-	CI        json.RawMessage // what the job's host says about itself, for the policies; nil: no CI job
-	TempDir   string          // layers are unpacked below it
+	Reference  string
+	Platforms  []string           // of an index; none: all
+	Formats    []catalog.Format   // of the SBOMs to attest
+	Brought    []attest.Predicate // what the user brings
+	Push       bool               // false: everything but writing to the registry
+	SignImage  bool               // sign the image itself, too, if it is pushed
+	History    bool               // keep this signer's earlier attestations
+	Rules      policy.Rules
+	VEX        []vex.Document // what others say about findings
+	Attested   bool           // believe VEX documents that are attested to the image, too
+	Waivers    waiver.File
+	SayVerdict bool            // attest the verdict, too
+	Version    string          // of Hallmark, for what the verdict says
+	CI         json.RawMessage // what the job's host says about itself, for the policies; nil: no CI job
+	TempDir    string          // layers are unpacked below it
 }
 
 // Rooms is who does the work. Database may be nil: no scan. It is opened once
@@ -156,5 +158,5 @@ func (r *run) runImage(ctx context.Context, img image.Image, scanner Scanner) er
 		return err
 	}
 	r.gate(ctx)
-	return nil
+	return r.sayVerdict(ctx)
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type Policy struct {
 	compiler *ast.Compiler
 	reads    reading
 	params   ast.Value // data.params, as its own dialect sees it
+	imported []File    // the libraries that it uses
 	problems []string
 }
 
@@ -35,6 +37,25 @@ func (p Policy) Digest() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// ParamsDigest returns the digest of the policy's parameters as JSON with sorted
+// keys, sha256:…, or nothing for a policy without.
+func (p Policy) ParamsDigest() string {
+	object, ok := p.params.(ast.Object)
+	if !ok || object.Len() == 0 {
+		return ""
+	}
+	value, err := ast.JSON(object)
+	if err != nil {
+		return ""
+	}
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(encoded)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
 // Setting is what policies are compiled with.
 type Setting struct {
 	Params   map[string]any // of data.params; what no policy reads is an error
@@ -46,14 +67,14 @@ type Setting struct {
 // file that is not valid becomes a Policy that says why.
 func Compile(files []File, s Setting) []Policy {
 	var policies []Policy
-	libraries := map[string]*ast.Module{}
+	libraries := map[string]parsed{}
 	for _, f := range files {
 		p, err := parse(f, s.Controls)
 		switch {
 		case err != nil:
 			policies = append(policies, Policy{parsed: parsed{File: f}, problems: explain(err)})
 		case isLibrary(p.module.Package.Path):
-			libraries[f.Name] = p.module
+			libraries[f.Name] = p
 		default:
 			policies = append(policies, Policy{parsed: p})
 		}
@@ -68,10 +89,15 @@ func Compile(files []File, s Setting) []Policy {
 
 // build compiles the module with the libraries that it imports; its problems are
 // all of those that the compiler finds.
-func (p *Policy) build(libraries map[string]*ast.Module, params map[string]any) error {
+func (p *Policy) build(libraries map[string]parsed, params map[string]any) error {
 	modules := map[string]*ast.Module{p.File.Name: p.module.Copy()}
 	if p.dialect == Hallmark {
 		addImported(modules, p.module, libraries)
+		for name := range modules {
+			if name != p.File.Name {
+				p.imported = append(p.imported, libraries[name].File)
+			}
+		}
 	}
 	compiler := ast.NewCompiler().WithCapabilities(capabilities(p.version)).WithDefaultRegoVersion(p.version)
 	compiler.Compile(modules)
@@ -95,7 +121,7 @@ func (p *Policy) build(libraries map[string]*ast.Module, params map[string]any) 
 
 // addImported adds the libraries that a module refers to, and those that they
 // refer to.
-func addImported(modules map[string]*ast.Module, from *ast.Module, libraries map[string]*ast.Module) {
+func addImported(modules map[string]*ast.Module, from *ast.Module, libraries map[string]parsed) {
 	var refers []string
 	for _, i := range from.Imports {
 		refers = append(refers, i.Path.String())
@@ -105,11 +131,11 @@ func addImported(modules map[string]*ast.Module, from *ast.Module, libraries map
 		return false
 	})
 	for name, library := range libraries {
-		path := library.Package.Path.String()
+		path := library.module.Package.Path.String()
 		used := slices.ContainsFunc(refers, func(r string) bool { return r == path || strings.HasPrefix(r, path+".") })
 		if _, have := modules[name]; used && !have {
-			modules[name] = library.Copy()
-			addImported(modules, library, libraries)
+			modules[name] = library.module.Copy()
+			addImported(modules, library.module, libraries)
 		}
 	}
 }

@@ -16,6 +16,7 @@ type Rules struct {
 	OnlyFixed      bool           // the cutoff counts findings with a fix only
 	MaxDatabaseAge time.Duration  // of the database of the newest scan; 0: any age
 	MaxScanAge     time.Duration  // of the newest scan itself; 0: any age
+	Explain        bool           // say how a policy came to an outcome that is no pass
 	Limit          time.Duration  // of one policy's evaluation on one attestation; 0: 10 seconds
 
 	// Waive returns the waiver that takes a violation of a policy back, or nil. It
@@ -111,6 +112,6 @@ func (r Rules) waive(policy string, denied reasons) (reasons, []Waived) {
 func (p Policy) blank() Result {
 	return Result{
 		Name: clean(p.Name()), Title: p.meta.title, Description: p.meta.description, Dialect: p.dialect,
-		PredicateType: p.meta.predicateType, Controls: p.meta.controls, Severity: p.meta.severity, Digest: p.Digest(),
+		PredicateType: p.meta.predicateType, Controls: p.meta.controls, Severity: p.meta.severity, Digest: p.Digest(), ParamsDigest: p.ParamsDigest(),
 	}
 }

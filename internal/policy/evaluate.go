@@ -34,6 +34,7 @@ type evaluation struct {
 	limit   time.Duration
 	now     time.Time // what time.now_ns says
 	dialect Dialect
+	explain *explanation // nil: nobody asked
 }
 
 // query returns what is asked of a policy. It binds the rule's value, as the
@@ -96,7 +97,8 @@ func (d Dialect) rule() string {
 func (e evaluation) eval(ctx context.Context, input ast.Value, name string) (rego.Vars, error) {
 	bounded, cancel := context.WithTimeout(ctx, e.limit)
 	defer cancel()
-	results, err := e.query.Eval(bounded, rego.EvalParsedInput(input), rego.EvalTime(e.now), rego.EvalSortSets(true))
+	options := []rego.EvalOption{rego.EvalParsedInput(input), rego.EvalTime(e.now), rego.EvalSortSets(true)}
+	results, err := e.query.Eval(bounded, append(options, e.explain.options()...)...)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, fmt.Errorf("the evaluation was stopped: %w", ctx.Err())

@@ -26,6 +26,7 @@ import (
 func (r Rules) decideJoined(ctx context.Context, p Policy, together *joined) Result {
 	result := p.blank()
 	var unknown, denied, warned reasons
+	explain := r.explain(p)
 	unknown.addSentences(p.problems...)
 	switch {
 	case len(p.problems) > 0:
@@ -35,7 +36,7 @@ func (r Rules) decideJoined(ctx context.Context, p Policy, together *joined) Res
 		result.Considered = together.count(p.reads)
 		unknown.addSentences(p.lacks(together)...)
 		for _, image := range together.images(p) {
-			d, w, err := r.askJoined(ctx, p, together, image)
+			d, w, err := r.askJoined(ctx, p, together, image, explain)
 			if err != nil {
 				unknown.add(err.Error())
 			}
@@ -53,6 +54,9 @@ func (r Rules) decideJoined(ctx context.Context, p Policy, together *joined) Res
 		result.Reasons = unknown.list()
 	default:
 		result.Outcome = Pass
+	}
+	if result.Outcome != Pass {
+		result.Trace = explain.list()
 	}
 	return result
 }
@@ -81,7 +85,7 @@ func (p Policy) complete(all []Reason) []Reason {
 }
 
 // askJoined evaluates deny and warn about one image.
-func (r Rules) askJoined(ctx context.Context, p Policy, together *joined, image Image) (denied, warned reasons, err error) {
+func (r Rules) askJoined(ctx context.Context, p Policy, together *joined, image Image, explain *explanation) (denied, warned reasons, err error) {
 	if ctx.Err() != nil {
 		return reasons{}, reasons{}, fmt.Errorf("the evaluation was stopped: %w", ctx.Err())
 	}
@@ -93,7 +97,7 @@ func (r Rules) askJoined(ctx context.Context, p Policy, together *joined, image 
 	if err != nil {
 		return reasons{}, reasons{}, fmt.Errorf("the policy could not be prepared: %w", err)
 	}
-	e := evaluation{query: query, limit: cmp.Or(r.Limit, defaultLimit), now: together.evidence.Now, dialect: Hallmark}
+	e := evaluation{query: query, limit: cmp.Or(r.Limit, defaultLimit), now: together.evidence.Now, dialect: Hallmark, explain: explain}
 	found, err := e.eval(ctx, input, "what was verified")
 	if err != nil {
 		return reasons{}, reasons{}, err

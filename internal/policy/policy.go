@@ -98,10 +98,12 @@ type Result struct {
 	Controls      []Control `json:"controls,omitempty"`      // that the policy says it checks
 	Severity      string    `json:"severity,omitempty"`      // of a violation that says none itself
 	Digest        string    `json:"digest,omitempty"`        // of the policy's file, sha256:…
+	ParamsDigest  string    `json:"paramsDigest,omitempty"`  // of the parameters that it was given, sha256:…
 	Outcome       Outcome   `json:"outcome"`
 	Reasons       []Reason  `json:"reasons,omitempty"`  // at least one unless it passed, and then what to know all the same
 	Warnings      []Reason  `json:"warnings,omitempty"` // that the policy gives without denying for them
 	Waived        []Waived  `json:"waived,omitempty"`   // violations that a waiver takes back
+	Trace         []string  `json:"trace,omitempty"`    // how it came to an outcome that is no pass, step by step, if asked for
 	Considered    int       `json:"considered"`         // number of attestations that were looked at
 }
 

@@ -45,7 +45,7 @@ func (r Rules) newTrial(ctx context.Context, p Policy, e Evidence) *trial {
 		t.breaks(fmt.Sprintf("the policy could not be prepared: %v", err))
 		return t
 	}
-	t.evaluation = evaluation{query: query, limit: cmp.Or(r.Limit, defaultLimit), now: e.Now, dialect: p.dialect}
+	t.evaluation = evaluation{query: query, limit: cmp.Or(r.Limit, defaultLimit), now: e.Now, dialect: p.dialect, explain: r.explain(p)}
 	return t
 }
 
@@ -121,6 +121,9 @@ func (t *trial) result(rules Rules) Result {
 		r.Outcome, r.Reasons = Deny, t.denied.list()
 	default:
 		r.Outcome, r.Warnings = Pass, t.warned.list()
+	}
+	if r.Outcome != Pass {
+		r.Trace = t.evaluation.explain.list()
 	}
 	return r
 }

@@ -191,6 +191,9 @@ func (t *text) aside(c policy.Result) {
 		last := w.Until.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
 		lines = append(lines, fmt.Sprintf("waived until %s by %s: %s", last, w.By, w.Message))
 	}
+	for _, step := range c.Trace {
+		t.line("             | " + plain.Line(step, textLimit))
+	}
 	for i, line := range lines {
 		if i == reasonsShown {
 			t.line(fmt.Sprintf("             and %s in %s", plain.Count(len(lines)-i, "more line"), fileVerdict))

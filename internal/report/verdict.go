@@ -54,6 +54,7 @@ type verdictCheck struct {
 	Reasons     []policy.Reason  `json:"reasons"`
 	Warnings    []policy.Reason  `json:"warnings,omitempty"`
 	Waived      []policy.Waived  `json:"waived,omitempty"`
+	Trace       []string         `json:"trace,omitempty"`
 }
 
 type verdictAttestation struct {
@@ -119,7 +120,7 @@ func checks(v policy.Verdict) []verdictCheck {
 		out = append(out, verdictCheck{
 			Name: c.Name, Platform: c.Platform, Title: c.Title, Description: c.Description, Dialect: c.Dialect,
 			Severity: c.Severity, Controls: c.Controls, Verdict: c.Outcome.String(),
-			Reasons: append([]policy.Reason{}, c.Reasons...), Warnings: c.Warnings, Waived: c.Waived,
+			Reasons: append([]policy.Reason{}, c.Reasons...), Warnings: c.Warnings, Waived: c.Waived, Trace: c.Trace,
 		})
 	}
 	return out

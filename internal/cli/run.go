@@ -68,7 +68,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	job.TempDir = dir
+	job.TempDir, job.Version = dir, buildVersion()
 
 	db, err := a.databases(v, p)
 	if err != nil {
@@ -84,7 +84,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 
 // conclude writes the reports, whatever came of the run, and prints the result.
 func (a *app) conclude(folder report.Folder, result pipeline.Result, runErr error) error {
-	if err := folder.Write(result, runErr == nil); err != nil {
+	if err := folder.Write(result); err != nil {
 		return errors.Join(runErr, err)
 	}
 	if runErr != nil {

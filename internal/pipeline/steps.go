@@ -20,7 +20,9 @@ type run struct {
 	result Result
 }
 
-func newRun(job Job, rooms Rooms) *run { return &run{Rooms: rooms, job: job} }
+func newRun(job Job, rooms Rooms) *run {
+	return &run{Rooms: rooms, job: job, result: Result{Reference: job.Reference, Version: job.Version}}
+}
 
 func (r *run) open(ctx context.Context) (image.Opened, error) {
 	end := r.Progress.Stage("resolve")
@@ -86,7 +88,7 @@ func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error
 		end("", err)
 		return catalog.SBOM{}, err
 	}
-	r.result.Ecosystems = bom.Ecosystems()
+	r.result.Ecosystems, r.result.Packages, r.result.System = bom.Ecosystems(), bom.Packages(), bom.System()
 	if unread := bom.Unread(); len(unread) > 0 {
 		r.note("the SBOM may lack packages of what could not be read: %s", strings.Join(unread, "; "))
 	}

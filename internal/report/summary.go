@@ -22,9 +22,13 @@ const (
 // Summary returns summary.md: the verdict first, then why, what was found and
 // what was attached.
 func Summary(r pipeline.Result) []byte {
+	r = cleaned(r)
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "## Hallmark: %s\n\n", r.Verdict.Outcome)
-	fmt.Fprintf(&out, "Image %s\n\n", escaped(plain.Line(r.Subject.String(), textLimit)))
+	fmt.Fprintf(&out, "## Hallmark: %s\n\n", outcome(r))
+	if r.Failure != nil {
+		fmt.Fprintf(&out, "The job failed before there was a verdict: %s\n\n", escaped(r.Failure.Error()))
+	}
+	fmt.Fprintf(&out, "Image %s\n\n", escaped(pinned(r)))
 	for _, note := range r.Notes {
 		fmt.Fprintf(&out, "> %s\n\n", cell(note))
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
-	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
@@ -21,7 +20,8 @@ type verdictDocument struct {
 	Image        string                 `json:"image"`     // pinned
 	Requested    string                 `json:"requested"` // as it was asked for
 	Digest       string                 `json:"digest"`
-	Verdict      string                 `json:"verdict"` // pass, deny, undecided
+	Verdict      string                 `json:"verdict"`           // pass, deny, undecided
+	Failure      string                 `json:"failure,omitempty"` // why the run ended before there was one
 	Pushed       bool                   `json:"pushed"`
 	Counts       *finding.SummaryCounts `json:"counts,omitempty"`   // absent: no scan
 	Database     *finding.Database      `json:"database,omitempty"` // that the scan was made with
@@ -72,17 +72,21 @@ type verdictRejection struct {
 // Verdict returns verdict.json: the result for machines, indented, with a final
 // newline.
 func Verdict(r pipeline.Result) ([]byte, error) {
+	r = cleaned(r)
 	doc := verdictDocument{
 		Version:      1,
 		Image:        r.Subject.String(),
-		Requested:    r.Subject.Requested(),
-		Digest:       "sha256:" + r.Subject.Hex(),
-		Verdict:      r.Verdict.Outcome.String(),
+		Requested:    requested(r),
+		Digest:       r.Subject.Digest().DigestStr(),
+		Verdict:      outcome(r).String(),
 		Pushed:       r.Pushed,
 		Checks:       checks(r.Verdict),
 		Attestations: attestations(r),
 		Rejected:     []verdictRejection{},
 		Notes:        append([]string{}, r.Notes...),
+	}
+	if r.Failure != nil {
+		doc.Failure = r.Failure.Error()
 	}
 	doc.Packages = packages(r)
 	for _, p := range r.Platforms {
@@ -99,7 +103,7 @@ func Verdict(r pipeline.Result) ([]byte, error) {
 	}
 	for _, x := range r.Rejected {
 		doc.Rejected = append(doc.Rejected, verdictRejection{
-			ClaimedType: plain.Line(x.ClaimedType, textLimit), Digest: x.Digest, Reason: plain.Line(x.Reason.Error(), textLimit),
+			ClaimedType: x.ClaimedType, Digest: x.Digest, Reason: x.Reason.Error(),
 		})
 	}
 	return indented("verdict.json", doc)

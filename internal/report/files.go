@@ -14,18 +14,22 @@ import (
 
 // Names of the files in the output folder.
 const (
-	fileCycloneDX    = "sbom.cdx.json"
-	fileSPDX         = "sbom.spdx.json"
-	fileScan         = "scan.json"
-	fileVerdict      = "verdict.json"
-	fileSummary      = "summary.md"
-	fileSARIF        = "results.sarif"
-	dirAttestations  = "attestations"
-	dirPlatforms     = "platforms"
-	suffixStatement  = ".statement.json"
-	suffixEnvelope   = ".envelope.json"
-	ownerAndReaders  = 0o644
-	ownerAndSearches = 0o755
+	fileCycloneDX     = "sbom.cdx.json"
+	fileSPDX          = "sbom.spdx.json"
+	fileScan          = "scan.json"
+	fileVerdict       = "verdict.json"
+	fileSummary       = "summary.md"
+	fileSARIF         = "results.sarif"
+	fileJUnit         = "junit.xml"
+	fileGitLabSBOM    = "gl-sbom.cdx.json"
+	fileGitLabScan    = "gl-container-scanning-report.json"
+	fileGitLabQuality = "gl-code-quality-report.json"
+	dirAttestations   = "attestations"
+	dirPlatforms      = "platforms"
+	suffixStatement   = ".statement.json"
+	suffixEnvelope    = ".envelope.json"
+	ownerAndReaders   = 0o644
+	ownerAndSearches  = 0o755
 )
 
 // Folder is an output folder that exists, can be written, and holds no report
@@ -51,7 +55,10 @@ func Prepare(path string) (Folder, error) {
 // clearReports removes the reports of an earlier run, those of each platform
 // included, by their names.
 func clearReports(path string) error {
-	for _, name := range []string{fileCycloneDX, fileSPDX, fileScan, fileVerdict, fileSummary, fileSARIF} {
+	for _, name := range []string{
+		fileCycloneDX, fileSPDX, fileScan, fileVerdict, fileSummary, fileSARIF, fileJUnit,
+		fileGitLabSBOM, fileGitLabScan, fileGitLabQuality,
+	} {
 		if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

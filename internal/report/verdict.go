@@ -158,11 +158,15 @@ func Statements(verified []verify.Verified) ([]byte, error) {
 	return indented("the statements", entries)
 }
 
-func indented(what string, value any) ([]byte, error) {
+func indented(what string, value any) ([]byte, error) { return encoded(what, value, "  ") }
+
+func compact(what string, value any) ([]byte, error) { return encoded(what, value, "") }
+
+func encoded(what string, value any, indent string) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent("", indent)
 	if err := encoder.Encode(value); err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", what, err)
 	}

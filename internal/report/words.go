@@ -124,3 +124,6 @@ func advisoryOf(f finding.Finding) string {
 	}
 	return ""
 }
+
+// dayFormat is how days are written.
+const dayFormat = "2006-01-02"

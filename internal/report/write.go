@@ -25,6 +25,10 @@ func (f Folder) Write(r pipeline.Result) error {
 		render func(pipeline.Result) ([]byte, error)
 	}{
 		{fileSARIF, SARIF},
+		{fileJUnit, JUnit},
+		{fileGitLabSBOM, GitLabSBOM},
+		{fileGitLabScan, GitLabScan},
+		{fileGitLabQuality, GitLabQuality},
 		{fileSummary, func(r pipeline.Result) ([]byte, error) { return Summary(r), nil }},
 		{fileVerdict, Verdict},
 	}
@@ -32,6 +36,9 @@ func (f Folder) Write(r pipeline.Result) error {
 		content, err := report.render(r)
 		if err != nil {
 			return err
+		}
+		if content == nil {
+			continue // there is no matter for it
 		}
 		if err := f.file(report.name, content); err != nil {
 			return err

@@ -68,7 +68,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	job.TempDir, job.Version = dir, buildVersion()
+	job.TempDir, job.Version, job.Again = dir, buildVersion(), v.again()
 
 	db, err := a.databases(v, p)
 	if err != nil {

@@ -73,6 +73,13 @@ type Job struct {
 	CI        json.RawMessage // what the job's host says about itself, for the policies; nil: no CI job
 	TempDir   string          // layers are unpacked below it
 	Version   string          // of this program, for the reports
+	Again     Again           // how to check this run, for the reports
+}
+
+// Again is how anybody can check what a run came to: flags, as a shell takes them.
+type Again struct {
+	Trust []string // of verify and gate: whom to believe, and where to look
+	Gate  []string // of gate: what is asked for
 }
 
 // Rooms is who does the work. Database may be nil: no scan. It is opened once
@@ -101,6 +108,7 @@ type Document struct {
 // Result is what came of a run. On an error it holds what there was until then.
 type Result struct {
 	Version    string // of this program
+	Again      Again  // how to check what came of it
 	Reference  string // as it was asked for
 	Subject    attest.Subject
 	Facts      image.Facts

@@ -21,7 +21,7 @@ type run struct {
 }
 
 func newRun(job Job, rooms Rooms) *run {
-	return &run{Rooms: rooms, job: job, result: Result{Reference: job.Reference, Version: job.Version}}
+	return &run{Rooms: rooms, job: job, result: Result{Reference: job.Reference, Version: job.Version, Again: job.Again}}
 }
 
 func (r *run) open(ctx context.Context) (image.Opened, error) {

@@ -92,6 +92,7 @@ func denied(t *testing.T) pipeline.Result {
 	}
 	return pipeline.Result{
 		Version:    "v1.2.3",
+		Again:      pipeline.Again{Trust: []string{"--key=cosign.pub"}, Gate: []string{"--severity-cutoff=high", "--policy=policies"}},
 		Reference:  "registry.example/team/app:1.4",
 		Subject:    subject(t),
 		System:     "debian 12",

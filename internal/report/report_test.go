@@ -109,21 +109,21 @@ func TestHostileNamesStayInTheirCellOfMarkdown(t *testing.T) {
 			return -1
 		}, string(summary))
 	}
-	want := shape(report.Summary(spoiled(t, "harmless")))
+	// The numbers of character references have a # of their own.
+	headings := func(summary []byte) int {
+		return strings.Count(string(summary), "#") - strings.Count(string(summary), "&#")
+	}
+	plain := report.Summary(spoiled(t, "harmless"))
 	for name, s := range hostile() {
 		t.Run(name, func(t *testing.T) {
 			summary := report.Summary(spoiled(t, s))
-			got := strings.ReplaceAll(shape(summary), "#;", ";")
-			// The numbers of character references have a # of their own.
-			if references := strings.Count(string(summary), "&#"); strings.Count(got, "#")-references != strings.Count(want, "#") {
-				t.Errorf("%d headings and references", strings.Count(got, "#"))
+			if headings(summary) != headings(plain) {
+				t.Errorf("%d headings, want %d", headings(summary), headings(plain))
 			}
-			if strings.ReplaceAll(got, "#", "") != strings.ReplaceAll(want, "#", "") {
+			if strings.ReplaceAll(shape(summary), "#", "") != strings.ReplaceAll(shape(plain), "#", "") {
 				t.Errorf("another structure:\n%s", summary)
 			}
-			if i := strings.IndexFunc(string(summary), func(c rune) bool { return c != '\n' && !unicode.IsGraphic(c) }); i >= 0 {
-				t.Errorf("%q at byte %d", summary[i], i)
-			}
+			harmless(t, summary)
 			if len(summary) > 64<<10 {
 				t.Errorf("%d bytes", len(summary))
 			}

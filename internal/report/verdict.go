@@ -130,10 +130,7 @@ func checks(v policy.Verdict) []verdictCheck {
 }
 
 func attestations(r pipeline.Result) []verdictAttestation {
-	own := map[string]bool{}
-	for _, v := range r.Attached {
-		own[v.Envelope().Digest()] = true
-	}
+	own := ownOf(r)
 	out := []verdictAttestation{}
 	for _, v := range r.Verified {
 		digest := v.Envelope().Digest()

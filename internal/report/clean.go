@@ -75,7 +75,7 @@ func cleanedFinding(f finding.Finding) finding.Finding {
 func cleanedCheck(c policy.Result) policy.Result {
 	c.Name, c.Platform, c.Title, c.Severity = line(c.Name), line(c.Platform), line(c.Title), line(c.Severity)
 	c.Description = plain.Line(c.Description, reasonLimit)
-	c.PredicateType, c.Dialect = line(c.PredicateType), policy.Dialect(line(string(c.Dialect)))
+	c.Digest, c.PredicateType, c.Dialect = line(c.Digest), line(c.PredicateType), policy.Dialect(line(string(c.Dialect)))
 	c.Controls = mapped(c.Controls, func(k policy.Control) policy.Control {
 		return policy.Control{Framework: line(k.Framework), ID: line(k.ID)}
 	})

@@ -49,6 +49,7 @@ type verdictCheck struct {
 	Description string           `json:"description,omitempty"`
 	Dialect     policy.Dialect   `json:"dialect,omitempty"` // absent: a built-in rule
 	Severity    string           `json:"severity,omitempty"`
+	Digest      string           `json:"digest,omitempty"` // of the policy's file
 	Controls    []policy.Control `json:"controls,omitempty"`
 	Verdict     string           `json:"verdict"`
 	Reasons     []policy.Reason  `json:"reasons"`
@@ -122,7 +123,7 @@ func checks(v policy.Verdict) []verdictCheck {
 	for _, c := range v.Results {
 		out = append(out, verdictCheck{
 			Name: c.Name, Platform: c.Platform, Title: c.Title, Description: c.Description, Dialect: c.Dialect,
-			Severity: c.Severity, Controls: c.Controls, Verdict: c.Outcome.String(),
+			Severity: c.Severity, Digest: c.Digest, Controls: c.Controls, Verdict: c.Outcome.String(),
 			Reasons: append([]policy.Reason{}, c.Reasons...), Warnings: c.Warnings, Waived: c.Waived,
 		})
 	}

@@ -69,7 +69,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	job.TempDir = dir
+	job.TempDir, job.Version, job.Again = dir, buildVersion(), v.again()
 
 	db, err := a.databases(v, p)
 	if err != nil {
@@ -85,7 +85,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 
 // conclude writes the reports, whatever came of the run, and prints the result.
 func (a *app) conclude(folder report.Folder, result pipeline.Result, runErr error) error {
-	if err := folder.Write(result, runErr == nil); err != nil {
+	if err := folder.Write(result); err != nil {
 		return errors.Join(runErr, err)
 	}
 	if runErr != nil {
@@ -145,7 +145,7 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), Formats: wanted, Brought: brought, Push: push, SignImage: signed, History: history, Rules: rules, Version: buildVersion()}
+	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), Formats: wanted, Brought: brought, Push: push, SignImage: signed, History: history, Rules: rules}
 	if job.SayVerdict, err = saysVerdict(v, rules); err != nil {
 		return pipeline.Job{}, err
 	}

@@ -76,9 +76,16 @@ type Job struct {
 	Attested   bool           // believe VEX documents that are attested to the image, too
 	Waivers    waiver.File
 	SayVerdict bool            // attest the verdict, too
-	Version    string          // of Hallmark, for what the verdict says
+	Version    string          // of this program, for reports and for what the verdict says
 	CI         json.RawMessage // what the job's host says about itself, for the policies; nil: no CI job
 	TempDir    string          // layers are unpacked below it
+	Again      Again           // how to check this run, for the reports
+}
+
+// Again is how anybody can check what a run came to: flags, as a shell takes them.
+type Again struct {
+	Trust []string // of verify and gate: whom to believe, and where to look
+	Gate  []string // of gate: what is asked for
 }
 
 // Rooms is who does the work. Database may be nil: no scan. It is opened once
@@ -106,11 +113,16 @@ type Document struct {
 
 // Result is what came of a run. On an error it holds what there was until then.
 type Result struct {
+	Version    string // of this program
+	Again      Again  // how to check what came of it
+	Reference  string // as it was asked for
 	Subject    attest.Subject
 	Facts      image.Facts
 	Platform   string   // of an image that belongs to an index
 	Platforms  []Result // of an index, one for each image
+	System     string   // the operating system in the image; empty: none
 	Ecosystems []catalog.Ecosystem
+	Packages   []catalog.Package
 	SBOMs      []Document
 	Scan       *finding.Scan     // nil: no scan was asked for
 	ScanBody   []byte            // the scan as attested
@@ -120,6 +132,7 @@ type Result struct {
 	Signed    string // who signed the image itself; empty: nobody
 	Unchanged int    // attestations that were there already, just so
 	Verdict   policy.Verdict
+	Failure   error    // why there is no verdict; nil: there is one
 	Notes     []string // what a person should know besides
 }
 
@@ -128,13 +141,20 @@ type Result struct {
 // verdict that denies is not an error.
 func Run(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 	r := newRun(job, rooms)
+	err := r.all(ctx)
+	r.result.Failure = err
+	return r.result, err
+}
+
+// all does the job, for an image or an index.
+func (r *run) all(ctx context.Context) error {
 	opened, err := r.open(ctx)
 	if err != nil {
-		return r.result, err
+		return err
 	}
 	scanner, err := r.openDatabase(ctx)
 	if err != nil {
-		return r.result, err
+		return err
 	}
 	if opened.IsIndex() {
 		err = r.runIndex(ctx, opened, scanner)
@@ -142,10 +162,10 @@ func Run(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 		err = r.runImage(ctx, opened.Images()[0], scanner)
 	}
 	if err != nil {
-		return r.result, err
+		return err
 	}
 	r.warnIfMoved(ctx)
-	return r.result, ctx.Err()
+	return ctx.Err()
 }
 
 // runImage does the job for one image.

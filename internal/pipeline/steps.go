@@ -21,7 +21,9 @@ type run struct {
 	index  attest.Subject // of which the image is one; zero: of none
 }
 
-func newRun(job Job, rooms Rooms) *run { return &run{Rooms: rooms, job: job} }
+func newRun(job Job, rooms Rooms) *run {
+	return &run{Rooms: rooms, job: job, result: Result{Reference: job.Reference, Version: job.Version, Again: job.Again}}
+}
 
 func (r *run) open(ctx context.Context) (image.Opened, error) {
 	end := r.Progress.Stage("resolve")
@@ -87,7 +89,7 @@ func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error
 		end("", err)
 		return catalog.SBOM{}, err
 	}
-	r.result.Ecosystems = bom.Ecosystems()
+	r.result.Ecosystems, r.result.Packages, r.result.System = bom.Ecosystems(), bom.Packages(), bom.System()
 	if unread := bom.Unread(); len(unread) > 0 {
 		r.note("the SBOM may lack packages of what could not be read: %s", strings.Join(unread, "; "))
 	}

@@ -8,25 +8,28 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/fault"
-	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
 // Names of the files in the output folder.
 const (
-	fileCycloneDX    = "sbom.cdx.json"
-	fileSPDX         = "sbom.spdx.json"
-	fileScan         = "scan.json"
-	fileVerdict      = "verdict.json"
-	fileSummary      = "summary.md"
-	dirAttestations  = "attestations"
-	dirPlatforms     = "platforms"
-	suffixStatement  = ".statement.json"
-	suffixEnvelope   = ".envelope.json"
-	ownerAndReaders  = 0o644
-	ownerAndSearches = 0o755
+	fileCycloneDX     = "sbom.cdx.json"
+	fileSPDX          = "sbom.spdx.json"
+	fileScan          = "scan.json"
+	fileVerdict       = "verdict.json"
+	fileSummary       = "summary.md"
+	fileSARIF         = "results.sarif"
+	fileJUnit         = "junit.xml"
+	fileGitLabSBOM    = "gl-sbom.cdx.json"
+	fileGitLabScan    = "gl-container-scanning-report.json"
+	fileGitLabQuality = "gl-code-quality-report.json"
+	dirAttestations   = "attestations"
+	dirPlatforms      = "platforms"
+	suffixStatement   = ".statement.json"
+	suffixEnvelope    = ".envelope.json"
+	ownerAndReaders   = 0o644
+	ownerAndSearches  = 0o755
 )
 
 // Folder is an output folder that exists, can be written, and holds no report
@@ -52,7 +55,10 @@ func Prepare(path string) (Folder, error) {
 // clearReports removes the reports of an earlier run, those of each platform
 // included, by their names.
 func clearReports(path string) error {
-	for _, name := range []string{fileCycloneDX, fileSPDX, fileScan, fileVerdict, fileSummary} {
+	for _, name := range []string{
+		fileCycloneDX, fileSPDX, fileScan, fileVerdict, fileSummary, fileSARIF, fileJUnit,
+		fileGitLabSBOM, fileGitLabScan, fileGitLabQuality,
+	} {
 		if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -98,54 +104,6 @@ func escapeGlob(path string) string {
 
 // Path returns the folder's path.
 func (f Folder) Path() string { return f.path }
-
-// Write writes every report that the result has the matter for. After a run
-// that ended in an error these are the SBOMs and the scan, if it came so far;
-// verdict.json and summary.md are written for a verdict only.
-func (f Folder) Write(r pipeline.Result, decided bool) error {
-	for _, d := range r.SBOMs {
-		name := fileCycloneDX
-		if d.Format == catalog.SPDX {
-			name = fileSPDX
-		}
-		if err := f.file(name, d.Content); err != nil {
-			return err
-		}
-	}
-	if r.ScanBody != nil {
-		if err := f.file(fileScan, append(r.ScanBody[:len(r.ScanBody):len(r.ScanBody)], '\n')); err != nil {
-			return err
-		}
-	}
-	if err := f.Attestations(r.Attached); err != nil {
-		return err
-	}
-	for _, p := range r.Platforms {
-		if err := f.platform(p); err != nil {
-			return err
-		}
-	}
-	if !decided {
-		return nil
-	}
-	if err := f.file(fileSummary, Summary(r)); err != nil {
-		return err
-	}
-	verdict, err := Verdict(r)
-	if err != nil {
-		return err
-	}
-	return f.file(fileVerdict, verdict)
-}
-
-// platform writes the reports of one image of an index to a folder of its own.
-func (f Folder) platform(p pipeline.Result) error {
-	own := Folder{path: filepath.Join(f.path, dirPlatforms, fileName(p.Platform))}
-	if err := os.MkdirAll(own.path, ownerAndSearches); err != nil {
-		return unwritable(f.path, err)
-	}
-	return own.Write(p, false)
-}
 
 // Attestations writes statements and envelopes of verified attestations to the
 // folder attestations.

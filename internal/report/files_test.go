@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
 )
 
@@ -32,7 +35,7 @@ func TestAFolderThatCannotBeWritten(t *testing.T) {
 
 // A file is there whole or not at all, and no part of it stays behind.
 func TestAFileThatCannotBeWritten(t *testing.T) {
-	for _, name := range []string{"sbom.cdx.json", "scan.json", "summary.md", "verdict.json", "attestations"} {
+	for _, name := range []string{"sbom.cdx.json", "scan.json", "junit.xml", "gl-sbom.cdx.json", "gl-container-scanning-report.json", "gl-code-quality-report.json", "results.sarif", "summary.md", "verdict.json", "attestations"} {
 		t.Run(name, func(t *testing.T) {
 			folder, err := report.Prepare(t.TempDir())
 			must(t, err)
@@ -42,7 +45,7 @@ func TestAFileThatCannotBeWritten(t *testing.T) {
 			} else {
 				must(t, os.MkdirAll(filepath.Join(in, "occupied"), 0o750))
 			}
-			err = folder.Write(denied(t), true)
+			err = folder.Write(denied(t))
 			if err == nil || !strings.Contains(err.Error(), "writing reports to "+folder.Path()) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v", err)
 			}
@@ -59,7 +62,7 @@ func TestAFileThatCannotBeWritten(t *testing.T) {
 func TestPrepareRemovesOldReportsOnly(t *testing.T) {
 	folder, err := report.Prepare(filepath.Join(t.TempDir(), "new", "folder"))
 	must(t, err)
-	must(t, folder.Write(denied(t), true))
+	must(t, folder.Write(denied(t)))
 	for _, own := range []string{"notes.txt", "sbom.json"} {
 		must(t, os.WriteFile(filepath.Join(folder.Path(), own), []byte("mine"), 0o600))
 	}
@@ -70,14 +73,36 @@ func TestPrepareRemovesOldReportsOnly(t *testing.T) {
 	}
 }
 
-func TestWithoutAVerdictThereIsNone(t *testing.T) {
+// A run that ended in an error says so in every report; none of them is a pass.
+func TestAfterAnErrorThereIsNoPass(t *testing.T) {
 	folder, err := report.Prepare(t.TempDir())
 	must(t, err)
 	r := denied(t)
-	r.Attached, r.ScanBody = nil, nil
-	must(t, folder.Write(r, false))
-	if got := filesIn(t, folder.Path()); !slices.Equal(got, []string{"sbom.cdx.json", "sbom.spdx.json"}) {
+	r.Attached, r.ScanBody, r.Scan = nil, nil, nil
+	r.Verdict = policy.Verdict{Outcome: policy.Pass} // came to, and then something failed
+	r.Failure = errors.New("attaching to registry.example/team/app: the registry is full")
+	must(t, folder.Write(r))
+	if got := filesIn(t, folder.Path()); !slices.Equal(got, []string{"gl-code-quality-report.json", "gl-sbom.cdx.json", "junit.xml", "results.sarif", "sbom.cdx.json", "sbom.spdx.json", "summary.md", "verdict.json"}) {
 		t.Errorf("files %v", got)
+	}
+	verdict, err := os.ReadFile(filepath.Join(folder.Path(), "verdict.json"))
+	must(t, err)
+	if s := string(verdict); !strings.Contains(s, `"verdict": "undecided"`) || !strings.Contains(s, "the registry is full") {
+		t.Errorf("verdict.json: %s", s)
+	}
+}
+
+// What failed before the image was known is reported by what was asked for.
+func TestAnImageThatIsNotThere(t *testing.T) {
+	folder, err := report.Prepare(t.TempDir())
+	must(t, err)
+	must(t, folder.Write(pipeline.Result{Reference: "registry.example/absent:v1", Failure: errors.New("no such image")}))
+	for _, name := range filesIn(t, folder.Path()) {
+		content, err := os.ReadFile(filepath.Join(folder.Path(), name))
+		must(t, err)
+		if s := string(content); !strings.Contains(s, "registry.example/absent") || !strings.Contains(s, "no such image") || strings.Contains(s, "docker.io") {
+			t.Errorf("%s: %s", name, s)
+		}
 	}
 }
 
@@ -85,7 +110,7 @@ func TestWrite(t *testing.T) {
 	folder, err := report.Prepare(t.TempDir())
 	must(t, err)
 	r := denied(t)
-	must(t, folder.Write(r, true))
+	must(t, folder.Write(r))
 
 	var names []string
 	for _, v := range r.Attached {
@@ -101,7 +126,7 @@ func TestWrite(t *testing.T) {
 			t.Errorf("%s: %s", names[len(names)-1], content)
 		}
 	}
-	names = append(names, "sbom.cdx.json", "sbom.spdx.json", "scan.json", "summary.md", "verdict.json")
+	names = append(names, "gl-code-quality-report.json", "gl-container-scanning-report.json", "gl-sbom.cdx.json", "junit.xml", "results.sarif", "sbom.cdx.json", "sbom.spdx.json", "scan.json", "summary.md", "verdict.json")
 	slices.Sort(names)
 	if got := filesIn(t, folder.Path()); !slices.Equal(got, names) {
 		t.Errorf("files %v, want %v", got, names)

@@ -91,7 +91,12 @@ func denied(t *testing.T) pipeline.Result {
 		us.attests(t, "https://example.com/review/v1", `{"says":"<approved>"}`),
 	}
 	return pipeline.Result{
+		Version:    "v1.2.3",
+		Again:      pipeline.Again{Trust: []string{"--key=cosign.pub"}, Gate: []string{"--severity-cutoff=high", "--policy=policies"}},
+		Reference:  "registry.example/team/app:1.4",
 		Subject:    subject(t),
+		System:     "debian 12",
+		Packages:   packages(),
 		Ecosystems: []catalog.Ecosystem{{Name: "deb", Packages: 88}, {Name: "go-module", Packages: 3}, {Name: "npm", Packages: 121}},
 		SBOMs: []pipeline.Document{
 			{Format: catalog.CycloneDX, Content: []byte(`{"bomFormat":"CycloneDX"}` + "\n")},
@@ -109,20 +114,9 @@ func denied(t *testing.T) pipeline.Result {
 				Digest: "sha256:" + strings.Repeat("ab", 32), ClaimedType: attest.TypeVuln, Reason: errors.New("not signed by a trusted signer"),
 			}},
 		},
-		Pushed: true,
-		Verdict: policy.Verdict{Outcome: policy.Deny, Results: []policy.Result{
-			{Name: "reviewed.rego", Title: "Somebody has approved", Outcome: policy.Pass},
-			{Name: "signed-off.rego", Outcome: policy.Undecided, Reasons: []policy.Reason{{Message: "no attestation of type https://example.com/signoff/v1 is there"}}},
-			{
-				Name: policy.SeverityCutoff, Title: "no finding of severity high or worse", Outcome: policy.Deny,
-				Reasons: []policy.Reason{
-					{Message: "critical CVE-2026-0001 in openssl 3.0.9-1, fixed in 3.0.11-1"},
-					{Message: "high CVE-2026-0002 in lodash 4.17.15, fixed in 4.17.21"},
-					{Message: "three"}, {Message: "four"}, {Message: "five"}, {Message: "six"}, {Message: "seven"},
-				},
-			},
-		}},
-		Notes: []string{"registry.example/team/app:1.4 moved during the run and now names sha256:" + strings.Repeat("cd", 32) + ", which was not examined"},
+		Pushed:  true,
+		Verdict: policy.Verdict{Outcome: policy.Deny, Results: checks()},
+		Notes:   []string{"registry.example/team/app:1.4 moved during the run and now names sha256:" + strings.Repeat("cd", 32) + ", which was not examined"},
 	}
 }
 
@@ -139,6 +133,53 @@ func passed(t *testing.T) pipeline.Result {
 	}
 }
 
+// checks are policies of every dialect and outcome, and a built-in rule.
+func checks() []policy.Result {
+	until := time.Date(2027, time.March, 31, 0, 0, 0, 0, time.UTC)
+	return []policy.Result{
+		{
+			Name: "reviewed.rego", Title: "Somebody has approved", Outcome: policy.Pass, Dialect: policy.Sigstore, Considered: 1,
+			PredicateType: "https://example.com/review/v1", Controls: []policy.Control{{Framework: "SLSA", ID: "Source L3"}},
+			Warnings: []policy.Reason{{Message: "the review is 80 days old", Resource: "review"}},
+		},
+		{
+			Name: "signed-off.rego", Outcome: policy.Undecided, Dialect: policy.Cosign,
+			Controls: []policy.Control{{Framework: "NIST SSDF", ID: "PS.2.1"}},
+			Reasons:  []policy.Reason{{Message: "no attestation of type https://example.com/signoff/v1 is there"}},
+		},
+		{
+			Name: "licences.rego", Title: "No licence that we may not ship", Description: "Legal has a list.", Dialect: policy.Hallmark,
+			Severity: "medium", Outcome: policy.Deny, Controls: []policy.Control{{Framework: "NIST SSDF", ID: "PO.1.3"}, {Framework: "SLSA", ID: "Source L3"}},
+			Reasons: []policy.Reason{{Message: "AGPL-3.0-only may not be shipped", ID: "LIC-1", Severity: "high", Resource: "pkg:npm/left@1", Fix: "use another package"}},
+			Waived: []policy.Waived{{
+				Reason: policy.Reason{Message: "SSPL-1.0 may not be shipped", ID: "LIC-2", Resource: "pkg:npm/right@2"},
+				Why:    "only in the test image", By: "legal@example.com", Until: until, Document: "sha256:" + strings.Repeat("ef", 32),
+			}},
+		},
+		{
+			Name: policy.SeverityCutoff, Title: "no finding of severity high or worse", Outcome: policy.Deny, Considered: 1,
+			Reasons: []policy.Reason{
+				{Message: "critical CVE-2026-0001 in openssl 3.0.9-1, fixed in 3.0.11-1"},
+				{Message: "high CVE-2026-0002 in lodash 4.17.15, fixed in 4.17.21"},
+				{Message: "three"},
+				{Message: "four"},
+				{Message: "five"},
+				{Message: "six"},
+				{Message: "seven"},
+			},
+		},
+	}
+}
+
+func packages() []catalog.Package {
+	return []catalog.Package{
+		{Name: "bash", Version: "5.2", Type: "deb", PURL: "pkg:deb/debian/bash@5.2", Licences: []string{"GPL-3.0-or-later"}},
+		{Name: "lodash", Version: "4.17.15", Type: "npm", PURL: "pkg:npm/lodash@4.17.15", Licences: []string{"MIT"}},
+		{Name: "openssl", Version: "3.0.9-1", Type: "deb", PURL: "pkg:deb/debian/openssl@3.0.9-1", Licences: []string{"Apache-2.0", "OpenSSL"}},
+		{Name: "unlicensed", Version: "", Type: "binary"},
+	}
+}
+
 func findings() []finding.Finding {
 	f := func(id string, s finding.Severity, name, version string, fixed ...string) finding.Finding {
 		return finding.Finding{ID: id, Severity: s, Package: finding.Package{Name: name, Version: version, Type: "deb"}, FixedIn: fixed}
@@ -151,9 +192,17 @@ func findings() []finding.Finding {
 	for i := range 10 {
 		out = append(out, f("CVE-2025-000"+string(rune('0'+i)), finding.Medium, "tar", "1.34"))
 	}
+	added := noon().Add(-240 * time.Hour)
+	out[0].KEV, out[0].EPSS = &finding.KEV{CVE: "CVE-2026-0001", DateAdded: &added}, &finding.EPSS{Score: 0.91, Percentile: 0.99}
+	out[1].Aliases = []string{"CVE-2026-0002"}
+	until := time.Date(2027, time.January, 31, 0, 0, 0, 0, time.UTC)
+	waived := f("CVE-2026-0006", finding.High, "curl", "7.88.1", "8.0.0")
+	waived.SuppressedBy = &finding.Suppression{
+		Source: "waiver", Reason: "the flag is never set", By: "security@example.com", Until: &until, Document: "sha256:" + strings.Repeat("ef", 32),
+	}
 	suppressed := f("CVE-2026-0004", finding.Critical, "bash", "5.2")
 	suppressed.SuppressedBy = &finding.Suppression{Source: "database", Reason: "not affected"}
-	return append(out, suppressed, f("CVE-2026-0005", finding.Unknown, "base-files", "12.4"))
+	return append(out, suppressed, waived, f("CVE-2026-0005", finding.Unknown, "base-files", "12.4"))
 }
 
 func noon() time.Time { return time.Date(2026, time.November, 22, 12, 0, 0, 0, time.UTC) }

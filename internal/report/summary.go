@@ -1,138 +1,210 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
-	"github.com/hallmark-ci/hallmark/internal/plain"
+	"github.com/hallmark-ci/hallmark/internal/policy"
 )
 
-// Bounds of summary.md: hosts drop a summary of more than 1 MiB as a whole. The
-// rest is in scan.json and verdict.json.
+// How much of each is in summary.md; the rest is in the files that it names.
 const (
-	summaryRows    = 50  // of the findings, the verified and the rejected attestations, each
-	summaryReasons = 15  // of one check
-	cellLimit      = 200 // bytes of one cell, before it is escaped
+	summaryRows    = 50 // of every table but the findings
+	summaryWorst   = 100
+	summaryReasons = 15 // of one check
 )
 
-// Summary returns summary.md: the verdict first, then why, what was found and
-// what was attached.
+// Summary returns summary.md: the verdict first, then what was found, what was asked
+// and why it came out so, what is waived, what was attached, and how to check it.
 func Summary(r pipeline.Result) []byte {
-	var out bytes.Buffer
-	fmt.Fprintf(&out, "## Hallmark: %s\n\n", r.Verdict.Outcome)
-	fmt.Fprintf(&out, "Image %s\n\n", escaped(plain.Line(r.Subject.String(), textLimit)))
+	r = cleaned(r)
+	m := &markdown{}
+	m.paragraph("## Hallmark: %s", outcome(r))
+	m.paragraph("**%s**", escaped(headline(r)))
+	if r.Failure != nil {
+		m.paragraph("%s", escaped(r.Failure.Error()))
+	}
+	m.paragraph("Image %s", escaped(pinned(r)))
 	for _, note := range r.Notes {
-		fmt.Fprintf(&out, "> %s\n\n", cell(note))
+		m.paragraph("> %s", escaped(note))
 	}
-	summarizeChecks(&out, r)
-	summarizePlatforms(&out, r)
+	m.checks(r)
+	m.platforms(r)
 	if r.Scan != nil {
-		summarizeFindings(&out, *r.Scan)
+		m.findings(*r.Scan)
 	}
-	summarizeAttestations(&out, r)
-	return out.Bytes()
+	m.controls(r)
+	m.exceptions(r)
+	m.attestations(r)
+	m.again(r)
+	return m.out.Bytes()
 }
 
-func summarizeChecks(out *bytes.Buffer, r pipeline.Result) {
-	if len(r.Verdict.Results) == 0 {
-		return
-	}
-	out.WriteString("| check | verdict | reason |\n|---|---|---|\n")
+func (m *markdown) checks(r pipeline.Result) {
+	var rows [][]string
 	for _, c := range r.Verdict.Results {
-		var reasons []string
-		for i, reason := range c.Reasons {
-			if i == summaryReasons {
-				reasons = append(reasons, fmt.Sprintf("%d more are in %s", len(c.Reasons)-i, fileVerdict))
-				break
-			}
-			reasons = append(reasons, cell(reason.String()))
-		}
-		fmt.Fprintf(out, "| %s | %s | %s |\n", cell(checkName(c)), c.Outcome, strings.Join(reasons, "<br>"))
+		rows = append(rows, []string{cell(checkName(c)), c.Outcome.String(), reasonsCell(c)})
 	}
-	out.WriteString("\n")
+	m.table([]string{"check", "verdict", "reason"}, rows, summaryRows, fileVerdict)
 }
 
-func summarizePlatforms(out *bytes.Buffer, r pipeline.Result) {
-	if len(r.Platforms) == 0 {
-		return
-	}
-	out.WriteString("| platform | image | findings | verdict |\n|---|---|---|---|\n")
-	for i, p := range r.Platforms {
-		if i == summaryRows {
-			fmt.Fprintf(out, "\n%d more are in %s.\n", len(r.Platforms)-i, fileVerdict)
+func reasonsCell(c policy.Result) string {
+	var out []string
+	for i, reason := range c.Reasons {
+		if i == summaryReasons {
+			out = append(out, fmt.Sprintf("%d more are in %s", len(c.Reasons)-i, fileVerdict))
 			break
 		}
+		out = append(out, cell(reason.String()))
+	}
+	for i, w := range c.Warnings {
+		if i == summaryReasons {
+			break
+		}
+		out = append(out, "warning: "+cell(w.String()))
+	}
+	return strings.Join(out, "<br>")
+}
+
+func (m *markdown) platforms(r pipeline.Result) {
+	var rows [][]string
+	for _, p := range r.Platforms {
 		found := "not scanned"
 		if p.Scan != nil {
 			found = countLine(p.Scan.Summary().Counts.Effective)
 		}
-		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", cell(p.Platform), cell(shortDigest(p.Subject.Digest().DigestStr())), found, p.Verdict.Outcome)
+		rows = append(rows, []string{cell(p.Platform), cell(shortDigest(p.Subject.Digest().DigestStr())), found, p.Verdict.Outcome.String()})
 	}
-	out.WriteString("\n")
+	m.table([]string{"platform", "image", "findings", "verdict"}, rows, summaryRows, fileVerdict)
 }
 
-func summarizeFindings(out *bytes.Buffer, scan finding.Scan) {
+func (m *markdown) findings(scan finding.Scan) {
 	counts := scan.Summary().Counts
-	fmt.Fprintf(out, "### Findings: %s\n\n", countLine(counts.Effective))
-	fmt.Fprintf(out, "Scanned %s UTC with the vulnerability database %s of %s UTC.\n\n",
+	m.paragraph("### Findings: %s", countLine(counts.Effective))
+	m.paragraph("Scanned %s UTC with the vulnerability database %s of %s UTC.",
 		shownTime(scan.Finished), cell(scan.Database.Schema), shownTime(scan.Database.Built))
 	if suppressed := counts.Raw.Total() - counts.Effective.Total(); suppressed > 0 {
-		fmt.Fprintf(out, "%d more are suppressed.\n\n", suppressed)
+		m.paragraph("%d more are suppressed.", suppressed)
 	}
-	if counts.Effective.Total() == 0 {
-		return
-	}
-	out.WriteString("| severity | id | package | fixed in |\n|---|---|---|---|\n")
-	shown := 0
+	var rows [][]string
 	for _, f := range scan.Findings {
-		if !f.Effective() {
-			continue
+		if f.Effective() {
+			severity := f.Severity.String()
+			if f.KEV != nil {
+				severity += ", exploited"
+			}
+			rows = append(rows, []string{
+				severity, advisoryCell(f.ID, advisoryOf(f)), cell(f.Package.Name + " " + f.Package.Version), cell(fixedIn(f)),
+			})
 		}
-		if shown == summaryRows {
-			fmt.Fprintf(out, "\n%d more are in %s.\n", counts.Effective.Total()-shown, fileScan)
-			break
-		}
-		shown++
-		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", f.Severity, cell(f.ID),
-			cell(f.Package.Name+" "+f.Package.Version), cell(fixedIn(f)))
 	}
-	out.WriteString("\n")
+	m.table([]string{"severity", "id", "package", "fixed in"}, rows, summaryWorst, fileScan)
 }
 
-func summarizeAttestations(out *bytes.Buffer, r pipeline.Result) {
+func (m *markdown) controls(r pipeline.Result) {
+	var rows [][]string
+	for _, k := range controlsOf(r.Verdict.Results) {
+		rows = append(rows, []string{cell(k.Framework), cell(k.ID), k.Status, cell(strings.Join(k.By, ", ")), cell(strings.Join(k.Why, "; "))})
+	}
+	if len(rows) == 0 {
+		return
+	}
+	m.paragraph("### Controls")
+	m.table([]string{"framework", "control", "status", "checked by", "reason"}, rows, summaryRows, fileVerdict)
+}
+
+// exceptions lists what would count, had nobody answered for it.
+func (m *markdown) exceptions(r pipeline.Result) {
+	var rows [][]string
+	for _, x := range exceptionsOf(r) {
+		rows = append(rows, []string{cell(x.What), cell(x.In), cell(x.Source), cell(x.Why), cell(x.By), x.Until})
+	}
+	if len(rows) == 0 {
+		return
+	}
+	m.paragraph("### Waived and suppressed")
+	m.table([]string{"what", "in", "source", "why", "by", "until"}, rows, summaryRows, fileScan+" and "+fileVerdict)
+}
+
+// exception is something that does not count, and why.
+type exception struct{ What, In, Source, Why, By, Until, Document string }
+
+// exceptionsOf returns what was waived and suppressed, first that which people
+// answer for.
+func exceptionsOf(r pipeline.Result) []exception {
+	var out []exception
+	for _, c := range r.Verdict.Results {
+		for _, w := range c.Waived {
+			out = append(out, exception{w.Message, checkName(c), "waiver", w.Why, w.By, day(w.Until), w.Document})
+		}
+	}
+	if r.Scan == nil {
+		return out
+	}
+	for _, f := range r.Scan.Findings {
+		if s := f.SuppressedBy; s != nil {
+			until := ""
+			if s.Until != nil {
+				until = day(*s.Until)
+			}
+			out = append(out, exception{
+				f.ID + " (" + f.Severity.String() + ")", f.Package.Name + " " + f.Package.Version, s.Source, s.Reason, s.By, until, s.Document,
+			})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b exception) int { return rank(a.Source) - rank(b.Source) })
+	return out
+}
+
+func rank(source string) int {
+	return slices.Index([]string{"waiver", "vex", "database"}, source)
+}
+
+func day(t time.Time) string { return t.UTC().Format(dayFormat) }
+
+func (m *markdown) attestations(r pipeline.Result) {
 	if len(r.Verified)+len(r.Rejected) == 0 {
 		return
 	}
-	out.WriteString("### Attestations\n\n| type | signer | digest |\n|---|---|---|\n")
-	verified, rejected := r.Verified[:min(len(r.Verified), summaryRows)], r.Rejected[:min(len(r.Rejected), summaryRows)]
-	for _, v := range verified {
-		fmt.Fprintf(out, "| %s | %s | %s |\n", cell(attest.ShortType(v.PredicateType())),
-			cell(shortDigest(v.Signer())), cell(shortDigest(v.Envelope().Digest())))
+	m.paragraph("### Attestations")
+	own := ownOf(r)
+	var rows [][]string
+	for _, v := range r.Verified {
+		by := "earlier"
+		if own[v.Envelope().Digest()] {
+			by = "this run"
+		}
+		rows = append(rows, []string{cell(attest.ShortType(v.PredicateType())), cell(shortDigest(v.Signer())), cell(shortDigest(v.Envelope().Digest())), by})
 	}
-	for _, x := range rejected {
-		fmt.Fprintf(out, "| %s | not believed: %s | %s |\n", cell(attest.ShortType(x.ClaimedType)), cell(x.Reason.Error()), cell(shortDigest(x.Digest)))
+	m.table([]string{"type", "signer", "digest", "attached by"}, rows, summaryRows, fileVerdict)
+	rows = nil
+	for _, x := range r.Rejected {
+		rows = append(rows, []string{cell(attest.ShortType(x.ClaimedType)), "not believed: " + cell(x.Reason.Error()), cell(shortDigest(x.Digest))})
 	}
-	if more := len(r.Verified) + len(r.Rejected) - len(verified) - len(rejected); more > 0 {
-		fmt.Fprintf(out, "\n%d more are in %s.\n", more, fileVerdict)
-	}
-	out.WriteString("\n")
+	m.table([]string{"claims to be", "why not", "digest"}, rows, summaryRows, fileVerdict)
 }
 
-// cell returns text that cannot break out of a Markdown table cell or become
-// markup.
-func cell(s string) string { return escaped(plain.Line(s, cellLimit)) }
+func (m *markdown) again(r pipeline.Result) {
+	commands := againCommands(r)
+	if len(commands) == 0 {
+		return
+	}
+	m.paragraph("### Check it again")
+	m.paragraph("```sh\n%s\n```", strings.Join(commands, "\n"))
+}
 
-// escaped returns a line in which what means something to Markdown or HTML means
-// itself.
-func escaped(line string) string {
-	return strings.NewReplacer(
-		"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "`", "&#96;", `\`, "&#92;",
-		"*", "&#42;", "_", "&#95;", "[", "&#91;", "]", "&#93;", "!", "&#33;", "#", "&#35;", "~", "&#126;",
-	).Replace(line)
+// ownOf returns the digests of the envelopes that this run attached.
+func ownOf(r pipeline.Result) map[string]bool {
+	own := map[string]bool{}
+	for _, v := range r.Attached {
+		own[v.Envelope().Digest()] = true
+	}
+	return own
 }
 
 // countLine returns the counts that are not zero, the worst first.

@@ -10,7 +10,6 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
-	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
@@ -21,7 +20,8 @@ type verdictDocument struct {
 	Image        string                 `json:"image"`     // pinned
 	Requested    string                 `json:"requested"` // as it was asked for
 	Digest       string                 `json:"digest"`
-	Verdict      string                 `json:"verdict"` // pass, deny, undecided
+	Verdict      string                 `json:"verdict"`           // pass, deny, undecided
+	Failure      string                 `json:"failure,omitempty"` // why the run ended before there was one
 	Pushed       bool                   `json:"pushed"`
 	Counts       *finding.SummaryCounts `json:"counts,omitempty"`   // absent: no scan
 	Database     *finding.Database      `json:"database,omitempty"` // that the scan was made with
@@ -49,6 +49,7 @@ type verdictCheck struct {
 	Description string           `json:"description,omitempty"`
 	Dialect     policy.Dialect   `json:"dialect,omitempty"` // absent: a built-in rule
 	Severity    string           `json:"severity,omitempty"`
+	Digest      string           `json:"digest,omitempty"` // of the policy's file
 	Controls    []policy.Control `json:"controls,omitempty"`
 	Verdict     string           `json:"verdict"`
 	Reasons     []policy.Reason  `json:"reasons"`
@@ -73,17 +74,21 @@ type verdictRejection struct {
 // Verdict returns verdict.json: the result for machines, indented, with a final
 // newline.
 func Verdict(r pipeline.Result) ([]byte, error) {
+	r = cleaned(r)
 	doc := verdictDocument{
 		Version:      1,
 		Image:        r.Subject.String(),
-		Requested:    r.Subject.Requested(),
-		Digest:       "sha256:" + r.Subject.Hex(),
-		Verdict:      r.Verdict.Outcome.String(),
+		Requested:    requested(r),
+		Digest:       r.Subject.Digest().DigestStr(),
+		Verdict:      outcome(r).String(),
 		Pushed:       r.Pushed,
 		Checks:       checks(r.Verdict),
 		Attestations: attestations(r),
 		Rejected:     []verdictRejection{},
 		Notes:        append([]string{}, r.Notes...),
+	}
+	if r.Failure != nil {
+		doc.Failure = r.Failure.Error()
 	}
 	doc.Packages = packages(r)
 	for _, p := range r.Platforms {
@@ -100,7 +105,7 @@ func Verdict(r pipeline.Result) ([]byte, error) {
 	}
 	for _, x := range r.Rejected {
 		doc.Rejected = append(doc.Rejected, verdictRejection{
-			ClaimedType: plain.Line(x.ClaimedType, textLimit), Digest: x.Digest, Reason: plain.Line(x.Reason.Error(), textLimit),
+			ClaimedType: x.ClaimedType, Digest: x.Digest, Reason: x.Reason.Error(),
 		})
 	}
 	return indented("verdict.json", doc)
@@ -119,7 +124,7 @@ func checks(v policy.Verdict) []verdictCheck {
 	for _, c := range v.Results {
 		out = append(out, verdictCheck{
 			Name: c.Name, Platform: c.Platform, Title: c.Title, Description: c.Description, Dialect: c.Dialect,
-			Severity: c.Severity, Controls: c.Controls, Verdict: c.Outcome.String(),
+			Severity: c.Severity, Digest: c.Digest, Controls: c.Controls, Verdict: c.Outcome.String(),
 			Reasons: append([]policy.Reason{}, c.Reasons...), Warnings: c.Warnings, Waived: c.Waived, Trace: c.Trace,
 		})
 	}
@@ -127,10 +132,7 @@ func checks(v policy.Verdict) []verdictCheck {
 }
 
 func attestations(r pipeline.Result) []verdictAttestation {
-	own := map[string]bool{}
-	for _, v := range r.Attached {
-		own[v.Envelope().Digest()] = true
-	}
+	own := ownOf(r)
 	out := []verdictAttestation{}
 	for _, v := range r.Verified {
 		digest := v.Envelope().Digest()
@@ -155,11 +157,15 @@ func Statements(verified []verify.Verified) ([]byte, error) {
 	return indented("the statements", entries)
 }
 
-func indented(what string, value any) ([]byte, error) {
+func indented(what string, value any) ([]byte, error) { return encoded(what, value, "  ") }
+
+func compact(what string, value any) ([]byte, error) { return encoded(what, value, "") }
+
+func encoded(what string, value any, indent string) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent("", indent)
 	if err := encoder.Encode(value); err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", what, err)
 	}

@@ -1,0 +1,76 @@
+package report
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/hallmark-ci/hallmark/internal/catalog"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+)
+
+// Write writes every report that the result has the matter for, whatever the
+// verdict, and also after a run that ended in an error: what there was until then,
+// and why it ended.
+func (f Folder) Write(r pipeline.Result) error {
+	if err := f.evidence(r); err != nil {
+		return err
+	}
+	for _, p := range r.Platforms {
+		if err := f.platform(p); err != nil {
+			return err
+		}
+	}
+	reports := []struct {
+		name   string
+		render func(pipeline.Result) ([]byte, error)
+	}{
+		{fileSARIF, SARIF},
+		{fileJUnit, JUnit},
+		{fileGitLabSBOM, GitLabSBOM},
+		{fileGitLabScan, GitLabScan},
+		{fileGitLabQuality, GitLabQuality},
+		{fileSummary, func(r pipeline.Result) ([]byte, error) { return Summary(r), nil }},
+		{fileVerdict, Verdict},
+	}
+	for _, report := range reports {
+		content, err := report.render(r)
+		if err != nil {
+			return err
+		}
+		if content == nil {
+			continue // there is no matter for it
+		}
+		if err := f.file(report.name, content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evidence writes what was attested: SBOMs, the scan, statements and envelopes.
+func (f Folder) evidence(r pipeline.Result) error {
+	for _, d := range r.SBOMs {
+		name := fileCycloneDX
+		if d.Format == catalog.SPDX {
+			name = fileSPDX
+		}
+		if err := f.file(name, d.Content); err != nil {
+			return err
+		}
+	}
+	if r.ScanBody != nil {
+		if err := f.file(fileScan, append(r.ScanBody[:len(r.ScanBody):len(r.ScanBody)], '\n')); err != nil {
+			return err
+		}
+	}
+	return f.Attestations(r.Attached)
+}
+
+// platform writes the evidence of one image of an index to a folder of its own.
+func (f Folder) platform(p pipeline.Result) error {
+	own := Folder{path: filepath.Join(f.path, dirPlatforms, fileName(p.Platform))}
+	if err := os.MkdirAll(own.path, ownerAndSearches); err != nil {
+		return unwritable(f.path, err)
+	}
+	return own.evidence(p)
+}

@@ -1,8 +1,27 @@
 package ci
 
-import (
-	"strings"
-)
+import "strings"
+
+// noDesk is where no host takes anything.
+type noDesk struct{}
+
+// Mask implements Desk.
+func (noDesk) Mask(string) {}
+
+// Section implements Desk.
+func (noDesk) Section(string) func() { return func() {} }
+
+// Annotate implements Desk.
+func (noDesk) Annotate([]Annotation) {}
+
+// Clear implements Desk.
+func (noDesk) Clear(string) error { return nil }
+
+// Output implements Desk.
+func (noDesk) Output(string, []Output) error { return nil }
+
+// Summary implements Desk.
+func (noDesk) Summary([]byte, string) error { return nil }
 
 // jenkinsContext reads what Jenkins, its git plugin and its multibranch projects
 // tell a job

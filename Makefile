@@ -8,6 +8,7 @@ GOLANGCI_VERSION := v2.15.0
 FULCIO_VERSION := v1.8.8
 CACHE := $(CURDIR)/.cache
 BIN := $(CACHE)/bin
+BINARY ?= $(BIN)/hallmark
 PEERS := $(CACHE)/peers
 LINT := $(CACHE)/lint/$(GOLANGCI_VERSION)/golangci-lint
 FUZZTIME ?= 10s
@@ -30,7 +31,13 @@ demo: ## Show everything on this machine alone, without a network
 .PHONY: build
 build: ## Build the binary into .cache/bin
 	@mkdir -p $(BIN)
-	go build -trimpath -tags $(TAGS) -ldflags '-s -w' -o $(BIN)/hallmark ./cmd/hallmark
+	$(MAKE) --no-print-directory binary
+
+# The one way in which the program is built: here, in the Dockerfile and for a
+# release.
+.PHONY: binary
+binary:
+	go build -trimpath -tags $(TAGS) -ldflags '-s -w' -o $(BINARY) ./cmd/hallmark
 
 .PHONY: test
 test: ## Run the unit and command tests

@@ -40,6 +40,7 @@ func commands() map[string]command {
 		"jsonis":   {3, jsonIs},
 		"jsonl":    {1, jsonLines},
 		"stages":   {2, stages},
+		"outputs":  {2, outputs},
 	}
 	out := map[string]command{}
 	for name, c := range all {

@@ -127,7 +127,7 @@ func (d demonstration) runCommand(reference, tag string) []string {
 // expect shows a command, runs it and compares its exit code.
 func (d demonstration) expect(ctx context.Context, code int, args []string) error {
 	_, _ = fmt.Fprintf(d.app.stdio.Out, "\n$ hallmark %s\n", strings.Join(args, " "))
-	got := Main(ctx, args, d.app.stdio, d.env)
+	got := Main(ctx, args, d.app.stdio, d.environ())
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -138,18 +138,16 @@ func (d demonstration) expect(ctx context.Context, code int, args []string) erro
 	return nil
 }
 
-// env is the environment of the commands: only what tells a terminal, and the
+// environ is the environment of the commands: only what tells a terminal, and the
 // password. The user's own settings must not bend the demonstration.
-func (d demonstration) env(name string) (string, bool) {
-	switch name {
-	case sign.PasswordVariable:
-		return demoPassword, true
-	case "XDG_CACHE_HOME":
-		return d.path("cache"), true
-	case "NO_COLOR", "TERM":
-		return d.app.env(name)
+func (d demonstration) environ() []string {
+	environ := []string{sign.PasswordVariable + "=" + demoPassword, "XDG_CACHE_HOME=" + d.path("cache")}
+	for _, name := range []string{"NO_COLOR", "TERM"} {
+		if value, ok := d.app.env(name); ok {
+			environ = append(environ, name+"="+value)
+		}
 	}
-	return "", false
+	return environ
 }
 
 func (d demonstration) path(name string) string { return filepath.Join(d.dir, name) }

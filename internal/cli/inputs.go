@@ -33,6 +33,7 @@ type input struct {
 	preset   string   // the default; empty: none
 	usage    string   // one line
 	commands []string // that take it
+	secret   bool     // a password or a token, which a host is to hide
 }
 
 // inputs is the one table that flags, environment variables and documentation
@@ -46,8 +47,9 @@ func inputs() []input {
 	return []input{
 		{name: "image", usage: "the image, when it is not given as an argument; a tag is resolved once", commands: registry},
 		{name: "platforms", kind: list, preset: "all", usage: "of an index: the platforms to examine, as linux/amd64", commands: []string{cmdRun}},
-		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* if it is theirs", commands: registry},
-		{name: "registry-password", usage: "password or token for the image's registry", commands: registry},
+		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* or the github-token if it is theirs", commands: registry},
+		{name: "registry-password", usage: "password or token for the image's registry", commands: registry, secret: true},
+		{name: "github-token", usage: "GitHub's token for the job, for ghcr.io; else GITHUB_TOKEN", commands: registry, secret: true},
 		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: registry},
 		{name: "sbom", kind: list, preset: "cyclonedx", usage: "SBOM formats to attest: cyclonedx, spdx, none", commands: []string{cmdRun}},
 		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}},

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/hallmark-ci/hallmark/internal/ci"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
@@ -56,9 +57,11 @@ type Stdio struct {
 }
 
 // Main runs the command line in args, without the program's name, and returns
-// the exit code. Ending ctx stops whatever is under way; its cause is printed.
-func Main(ctx context.Context, args []string, stdio Stdio, env func(string) (string, bool)) int {
-	a := &app{stdio: stdio, env: env}
+// the exit code. Ending ctx stops whatever is under way; its cause is printed. The
+// environment is in the form of os.Environ.
+func Main(ctx context.Context, args []string, stdio Stdio, environ []string) int {
+	a := newApp(stdio, environ)
+	defer a.flush()
 	root := a.root()
 	root.SetArgs(args)
 	return a.finish(unknownCommand(root.ExecuteContext(ctx)))
@@ -67,9 +70,13 @@ func Main(ctx context.Context, args []string, stdio Stdio, env func(string) (str
 // app is one invocation of the program.
 type app struct {
 	stdio   Stdio
+	environ []string
 	env     lookup
-	json    bool // log-format: json
-	warning bool // gate: warn
+	host    ci.Context // what the CI host says of this job
+	desk    ci.Desk    // where it takes things
+	flush   func()     // writes what is left of the log
+	json    bool       // log-format: json
+	warning bool       // gate: warn
 	verdict policy.Outcome
 	decided bool // verdict is that of a gate which was reached
 }
@@ -80,6 +87,7 @@ type app struct {
 func (a *app) finish(err error) int {
 	if err != nil {
 		a.complain("error", plain.Line(err.Error(), maxMessage), fault.HintOf(err))
+		a.mourn(err)
 		return failureCode(err)
 	}
 	code := a.verdictCode()
@@ -216,6 +224,10 @@ func (a *app) command(name, argument, short string, run func(ctx context.Context
 		v := values{flags: c.Flags(), env: a.env, inputs: taken}
 		a.json = v.text("log-format") == "json" // from here on, whatever goes wrong
 		if err := v.checkFlags(); err != nil {
+			return err
+		}
+		a.settle(v)
+		if err := a.checkNames(); err != nil {
 			return err
 		}
 		return run(c.Context(), v, args)

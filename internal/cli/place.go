@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/hallmark-ci/hallmark/internal/ci"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
@@ -61,7 +62,7 @@ func (a *app) place(v values, args []string) (place, error) {
 	}
 	access := image.Access{
 		Login:     login,
-		HostLogin: a.hostLogin(),
+		HostLogin: a.hostLogin(v),
 		Insecure:  insecure,
 		UserAgent: "hallmark/" + buildVersion(),
 	}
@@ -88,13 +89,39 @@ func explicitLogin(v values, host string) (image.Login, error) {
 	return login, nil
 }
 
-// hostLogin returns the login that GitLab gives every job, for GitLab's own
+// gitHubRegistry is where GitHub keeps images, and takes the token of its jobs.
+const gitHubRegistry = "ghcr.io"
+
+// hostLogin returns the login that the host gives every job, for the host's own
 // registry and no other.
-func (a *app) hostLogin() image.Login {
+func (a *app) hostLogin(v values) image.Login {
+	if a.host.Host == ci.GitHub {
+		return a.gitHubLogin(v)
+	}
 	host, _ := a.env("CI_REGISTRY")
 	username, _ := a.env("CI_REGISTRY_USER")
 	password, _ := a.env("CI_REGISTRY_PASSWORD")
 	return image.Login{Host: host, Username: username, Password: password}
+}
+
+// gitHubLogin returns the login for ghcr.io. The token of another server of
+// GitHub's, in a company, is not for it.
+func (a *app) gitHubLogin(v values) image.Login {
+	token := a.gitHubToken(v)
+	if token == "" || a.host.ServerURL != "https://github.com" {
+		return image.Login{}
+	}
+	return image.Login{Host: gitHubRegistry, Username: a.host.Actor, Password: token}
+}
+
+// gitHubToken returns the token that GitHub gives a job: the input, else
+// GITHUB_TOKEN.
+func (a *app) gitHubToken(v values) string {
+	if token := v.text("github-token"); token != "" {
+		return token
+	}
+	token, _ := a.env("GITHUB_TOKEN")
+	return token
 }
 
 // registryOf returns the host of a reference's registry.

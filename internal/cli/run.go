@@ -64,6 +64,9 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := a.desk.Clear(folder.Path()); err != nil {
+		return err
+	}
 	dir, remove, err := tempDir()
 	if err != nil {
 		return err
@@ -79,13 +82,18 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	if db != nil {
 		rooms.Database = db.open
 	}
+	end := a.section("hallmark run " + p.reference)
 	result, runErr := pipeline.Run(ctx, job, rooms)
+	end()
 	return a.conclude(folder, result, runErr)
 }
 
 // conclude writes the reports, whatever came of the run, and prints the result.
 func (a *app) conclude(folder report.Folder, result pipeline.Result, runErr error) error {
 	if err := folder.Write(result); err != nil {
+		return errors.Join(runErr, err)
+	}
+	if err := a.handOver(folder, result, runErr); err != nil {
 		return errors.Join(runErr, err)
 	}
 	if runErr != nil {

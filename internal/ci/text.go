@@ -1,0 +1,53 @@
+package ci
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hallmark-ci/hallmark/internal/plain"
+)
+
+// lines returns a message with each of its lines made harmless.
+func lines(message string) string {
+	var out []string
+	for line := range strings.Lines(message) {
+		out = append(out, plain.Line(line, maxMessage))
+	}
+	return strings.Join(out, "\n")
+}
+
+// cut returns at most limit characters, the last of which tells that there were
+// more.
+func cut(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-1]) + "…"
+}
+
+// escapePath returns a path for a URL.
+func escapePath(path string) string {
+	return (&url.URL{Path: path}).EscapedPath()
+}
+
+// Failure returns the summary of a job that failed before its gate.
+func Failure(message, hint string) []byte {
+	text := "## Hallmark: failed\n\n" + markdownLine(message) + "\n"
+	if hint != "" {
+		text += "\n> " + markdownLine(hint) + "\n"
+	}
+	return []byte(text)
+}
+
+// markdownLine returns a line in which no character is markup.
+func markdownLine(s string) string {
+	var out strings.Builder
+	for _, r := range plain.Line(s, maxTitle) {
+		if strings.ContainsRune("\\`*_{}[]<>()#+!|&~", r) {
+			out.WriteByte('\\')
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}

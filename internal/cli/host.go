@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/hallmark-ci/hallmark/internal/ci"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/finding"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/plain"
+	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/report"
+)
+
+// newApp returns an invocation that is at home on the host which it runs on.
+func newApp(stdio Stdio, environ []string) *app {
+	env := lookupIn(environ)
+	a := &app{stdio: stdio, environ: environ, env: env, host: ci.Discover(ci.Lookup(env)), flush: func() {}}
+	a.desk = ci.DeskOf(a.host, ci.Lookup(env), stdio.Err)
+	if a.host.Host == ci.GitHub || a.host.Host == ci.GitLab {
+		out, err := ci.NewGuard(stdio.Out), ci.NewGuard(stdio.Err)
+		a.stdio = Stdio{Out: out, Err: err}
+		a.flush = func() { _, _ = out.Flush(), err.Flush() } // as with every line of a log
+	}
+	return a
+}
+
+// lookupIn returns how an environment is looked up; of a name that is there
+// twice the last counts, as with programs that are started.
+func lookupIn(environ []string) lookup {
+	values := map[string]string{}
+	for _, entry := range environ {
+		if name, value, ok := strings.Cut(entry, "="); ok {
+			values[name] = value
+		}
+	}
+	return func(name string) (string, bool) {
+		value, ok := values[name]
+		return value, ok
+	}
+}
+
+// settle does what a host needs before a command prints anything.
+func (a *app) settle(v values) {
+	if guard, ok := a.stdio.Out.(*ci.Guard); ok && (a.json || v.text("output") == "json") {
+		guard.JSON()
+	}
+	if guard, ok := a.stdio.Err.(*ci.Guard); ok && a.json {
+		guard.JSON()
+	}
+	for _, i := range v.inputs {
+		// Only an action's own inputs: what is masked is written to the log, which
+		// GitHub reads, but which a script may have led elsewhere.
+		if secret, _ := a.env("INPUT_" + strings.ToUpper(i.name)); i.secret && secret != "" {
+			a.desk.Mask(secret)
+		}
+	}
+}
+
+// section begins a part of the log that folds.
+func (a *app) section(title string) (end func()) {
+	if a.json {
+		return func() {}
+	}
+	return a.desk.Section(title)
+}
+
+// annotate shows what a person should see first. Where machines read the log it
+// is left alone.
+func (a *app) annotate(annotations ...ci.Annotation) {
+	if !a.json {
+		a.desk.Annotate(annotations)
+	}
+}
+
+// handOver gives the host what it takes from a run, whatever came of it.
+func (a *app) handOver(folder report.Folder, r pipeline.Result, runErr error) error {
+	if err := a.desk.Output(folder.Path(), a.outputs(folder.Path(), r, runErr == nil)); err != nil {
+		return err
+	}
+	if runErr == nil {
+		if err := a.desk.Summary(report.Summary(r), a.host.InWorkspace(filepath.Join(folder.Path(), "summary.md"))); err != nil {
+			return err
+		}
+		a.annotate(a.annotations(r)...)
+	}
+	return a.host.GiveToOwner(folder.Path())
+}
+
+// outputs returns what later steps can build on. What there is not is empty; only
+// a gate that was reached gives a verdict.
+func (a *app) outputs(folder string, r pipeline.Result, decided bool) []ci.Output {
+	values := map[string]string{}
+	if r.Subject.Hex() != "" {
+		values["digest"] = "sha256:" + r.Subject.Hex()
+	}
+	if decided {
+		values["verdict"] = r.Verdict.Outcome.String()
+	}
+	if r.Scan != nil {
+		counts := r.Scan.Summary().Counts.Effective
+		for _, s := range finding.Severities() {
+			values[s.String()] = strconv.Itoa(counts.Of(s))
+		}
+	}
+	for name, files := range map[string][]string{
+		"sbom-path":         {"sbom.cdx.json", "sbom.spdx.json"},
+		"scan-path":         {"scan.json"},
+		"sarif-path":        {"results.sarif"},
+		"report-path":       {"report.html"},
+		"attestations-path": {"attestations"},
+	} {
+		values[name] = a.firstThere(folder, files)
+	}
+	var outputs []ci.Output
+	for _, name := range ci.Outputs() {
+		outputs = append(outputs, ci.Output{Name: name, Value: values[name]})
+	}
+	return outputs
+}
+
+// firstThere returns the first of the files that is in the folder.
+func (a *app) firstThere(folder string, files []string) string {
+	for _, file := range files {
+		path := filepath.Join(folder, file)
+		if _, err := os.Stat(path); err == nil {
+			return a.host.InWorkspace(path)
+		}
+	}
+	return ""
+}
+
+// annotations returns what the gate objects to, each check on its own, and the
+// notes.
+func (a *app) annotations(r pipeline.Result) []ci.Annotation {
+	level := ci.Error
+	if a.warning {
+		level = ci.Warning
+	}
+	var out []ci.Annotation
+	for _, c := range r.Verdict.Results {
+		if c.Outcome == policy.Pass {
+			continue
+		}
+		var reasons []string
+		for _, reason := range c.Reasons {
+			reasons = append(reasons, reason.String())
+		}
+		out = append(out, ci.Annotation{Level: level, Title: "Hallmark: " + c.Outcome.String() + ": " + c.Name, Message: strings.Join(reasons, "\n")})
+	}
+	for _, note := range r.Notes {
+		out = append(out, ci.Annotation{Level: ci.Warning, Title: "Hallmark", Message: note})
+	}
+	return out
+}
+
+// mourn tells the host that a command has failed, and why.
+func (a *app) mourn(err error) {
+	message, hint := plain.Line(err.Error(), maxMessage), plain.Line(fault.HintOf(err), maxMessage)
+	a.annotate(ci.Annotation{Level: ci.Error, Title: "Hallmark: failed", Message: strings.TrimSpace(message + "\n" + hint)})
+	_ = a.desk.Summary(ci.Failure(message, hint), "") // the error itself is what has to be told
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/hallmark-ci/hallmark/internal/ci"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
+)
+
+// inputCommand is the action's own input: which command to run.
+const inputCommand = "command"
+
+// checkNames refuses a variable that is set for Hallmark and means nothing to
+// it: a cutoff that is misspelt would be a cutoff that nobody wanted. A name of
+// the family HALLMARK_ that is like none of ours is left alone; that it is there
+// is told.
+func (a *app) checkNames() error {
+	ours, inputs := ownVariables(), actionInputs()
+	var foreign []string
+	for _, entry := range a.environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if strings.TrimSpace(value) == "" {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(name, "INPUT_"); ok && a.inAction() && !slices.Contains(inputs, rest) {
+			return misspelt("input", strings.ToLower(rest), lower(inputs))
+		}
+		if !strings.HasPrefix(name, "HALLMARK_") || slices.Contains(ours, name) {
+			continue
+		}
+		if near, distance := nearest(name, ours); distance <= maxTypos(near) {
+			return misspelt("variable", name, ours)
+		}
+		foreign = append(foreign, plain.Line(name, 100))
+	}
+	slices.Sort(foreign)
+	for _, name := range foreign {
+		a.complain("note", name+" is set, and no input of Hallmark's", "")
+	}
+	return nil
+}
+
+// inAction reports whether this is a step of GitHub's that names inputs for
+// Hallmark: elsewhere INPUT_ variables may be those of somebody else.
+func (a *app) inAction() bool {
+	_, image := a.env("INPUT_IMAGE")
+	_, command := a.env("INPUT_" + strings.ToUpper(inputCommand))
+	return a.host.Host == ci.GitHub && (image || command)
+}
+
+// ownVariables returns the variables HALLMARK_ that mean something: the inputs,
+// and the outputs that an earlier job of GitLab's left.
+func ownVariables() []string {
+	var names []string
+	for _, i := range inputs() {
+		names = append(names, ci.Variable(i.name))
+	}
+	for _, output := range ci.Outputs() {
+		names = append(names, ci.Variable(output))
+	}
+	return names
+}
+
+// actionInputs returns the inputs of a step as GitHub spells them in variables;
+// the last two are GitHub's own, for images that are used without an action.
+func actionInputs() []string {
+	names := []string{strings.ToUpper(inputCommand), "ARGS", "ENTRYPOINT"}
+	for _, i := range inputs() {
+		names = append(names, strings.ToUpper(i.name))
+	}
+	return names
+}
+
+func misspelt(what, name string, known []string) error {
+	near, distance := nearest(name, known)
+	err := fault.Usagef("unknown %s %q", what, plain.Line(name, 100))
+	if distance > maxTypos(near) {
+		return fault.WithHint(err, "the README lists the inputs")
+	}
+	return fault.WithHint(err, "did you mean %s?", near)
+}
+
+// maxTypos is how many letters may be wrong in a name that is still meant.
+func maxTypos(name string) int { return max(1, min(3, len(strings.TrimPrefix(name, "HALLMARK_"))/4)) }
+
+// nearest returns the known name that takes the fewest changes of letters.
+func nearest(name string, known []string) (string, int) {
+	name = name[:min(len(name), 100)] // longer ones are near to nothing
+	best, least := "", len(name)
+	for _, k := range known {
+		if d := changes(name, k); d < least || best == "" {
+			best, least = k, d
+		}
+	}
+	return best, least
+}
+
+// changes is the edit distance of two names (Levenshtein's).
+func changes(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+func lower(names []string) []string {
+	var out []string
+	for _, n := range names {
+		out = append(out, strings.ToLower(n))
+	}
+	return out
+}

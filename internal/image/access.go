@@ -9,7 +9,8 @@
 // all together.
 //
 // Registries fail for a moment, and limit how often they are asked. What may
-// pass is tried again in one place, retrier, for pulling and for pushing.
+// pass is tried again in one place, retrier, for pulling and for pushing; what is
+// cut short goes on where it ended.
 package image
 
 import (

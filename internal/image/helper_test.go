@@ -133,7 +133,7 @@ func archive(t *testing.T, content string) []byte {
 }
 
 func anonymous() *image.Registry {
-	return image.NewRegistry(image.Access{UserAgent: "hallmark/test"}, image.DefaultLimits())
+	return image.NewRegistry(quick(), image.DefaultLimits())
 }
 
 // readLayer opens an image and reads its only layer to the end.

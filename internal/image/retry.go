@@ -92,7 +92,7 @@ func (t retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	repeat := repeats(r)
 	request := r
 	for attempt := 1; ; attempt++ {
-		answer, err := t.next.RoundTrip(request)
+		answer, err := t.once(request, repeat)
 		if repeat == never || attempt >= t.backoff.Attempts || r.Context().Err() != nil || !passes(answer, err) {
 			return answer, err
 		}
@@ -114,6 +114,16 @@ func (t retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+}
+
+// once makes one attempt. An answer that is cut short counts as none where that
+// helps: where the same request can be made again.
+func (t retrier) once(r *http.Request, repeat repetition) (*http.Response, error) {
+	answer, err := t.next.RoundTrip(r)
+	if err == nil && repeat == sameRequest {
+		return t.complete(r, answer)
+	}
+	return answer, err
 }
 
 // repetition is what can be done again for a request that failed.

@@ -7,7 +7,9 @@ import (
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
+	"github.com/hallmark-ci/hallmark/internal/waiver"
 )
 
 func (a *app) gate() *cobra.Command {
@@ -22,7 +24,7 @@ func (a *app) gateJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	rules, err := a.rules(v)
+	rules, waivers, err := a.gateRules(v)
 	if err != nil {
 		return err
 	}
@@ -36,13 +38,6 @@ func (a *app) gateJob(ctx context.Context, v values, args []string) error {
 	}
 	e, err := a.evidence(ctx, x, rules.Policies)
 	if err != nil {
-		return err
-	}
-	waivers, err := waiversOf(v)
-	if err != nil {
-		return err
-	}
-	if rules.Explain, err = v.boolean("explain"); err != nil {
 		return err
 	}
 	rules.Waive = pipeline.Waive(waivers, x.subject, e.Now)
@@ -61,4 +56,17 @@ func (a *app) gateJob(ctx context.Context, v values, args []string) error {
 	}
 	a.decide(verdict)
 	return nil
+}
+
+// gateRules reads what the gate decides by, and what is waived.
+func (a *app) gateRules(v values) (policy.Rules, waiver.File, error) {
+	rules, err := a.rules(v)
+	if err != nil {
+		return policy.Rules{}, waiver.File{}, err
+	}
+	if rules.Explain, err = v.boolean("explain"); err != nil {
+		return policy.Rules{}, waiver.File{}, err
+	}
+	waivers, err := waiversOf(v)
+	return rules, waivers, err
 }

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/internal/ci"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
@@ -120,10 +122,22 @@ func policySetting(v values) (policy.Setting, error) {
 	return setting, err
 }
 
+// jobFacts returns what the host says of the job, for policies; nil outside of one.
+func (a *app) jobFacts() json.RawMessage {
+	if a.host.Host == ci.None {
+		return nil
+	}
+	facts, err := json.Marshal(a.host)
+	if err != nil {
+		return nil // texts and truth values only: it cannot fail
+	}
+	return facts
+}
+
 // evidence is what the gate decides on, of an image that was examined. The image's
 // configuration is fetched only where a policy reads it.
 func (a *app) evidence(ctx context.Context, x examined, asked []policy.Policy) (policy.Evidence, error) {
-	e := policy.Evidence{Verified: x.Verified, Now: time.Now(), Image: pipeline.ImageOf(image.Facts{Subject: x.subject})}
+	e := policy.Evidence{Verified: x.Verified, Now: time.Now(), Image: pipeline.ImageOf(image.Facts{Subject: x.subject}), CI: a.jobFacts()}
 	for _, p := range asked {
 		if p.ReadsConfig() {
 			facts, err := x.registry.Facts(ctx, x.subject)

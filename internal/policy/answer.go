@@ -49,7 +49,7 @@ func interpretAll(elements []any, name string) answer {
 			why.add(fmt.Sprintf("isCompliant is false for %s", name))
 		}
 	}
-	return answer{Deny, why}
+	return answer{outcome: Deny, reasons: why}
 }
 
 // element is one member of the set that isCompliant may be.
@@ -112,11 +112,11 @@ func interpretCompliance(found rego.Vars, name string) answer {
 	}
 	switch {
 	case compliant:
-		return answer{Pass, why}
+		return answer{outcome: Pass, reasons: why}
 	case len(why.kept) == 0:
 		return denied("compliant is false for %s", name)
 	}
-	return answer{Deny, why}
+	return answer{outcome: Deny, reasons: why}
 }
 
 // decodeReasons reads the elements of a set of texts, or of objects with msg.

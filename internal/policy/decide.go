@@ -90,22 +90,31 @@ func (r Rules) decidePolicies(ctx context.Context, e Evidence) []Result {
 }
 
 // waive divides what a policy denies for into what counts and what a waiver takes
-// back.
+// back. What was only counted counts.
 func (r Rules) waive(policy string, denied reasons) (reasons, []Waived) {
-	if r.Waive == nil {
-		return denied, nil
-	}
 	kept := reasons{limit: denied.limit, more: denied.more}
 	var waived []Waived
 	for _, reason := range denied.kept {
-		s := r.Waive(policy, reason)
-		if s == nil || s.Until == nil {
+		if w := r.waiver(policy, reason); w != nil {
+			waived = append(waived, *w)
+		} else {
 			kept.take(reason)
-			continue
 		}
-		waived = append(waived, Waived{Reason: reason, Why: clean(s.Reason), By: clean(s.By), Until: *s.Until, Document: clean(s.Document)})
 	}
 	return kept, waived
+}
+
+// waiver returns what takes a violation back, or nil. A waiver without an end is
+// none.
+func (r Rules) waiver(policy string, violation Reason) *Waived {
+	if r.Waive == nil {
+		return nil
+	}
+	s := r.Waive(policy, violation)
+	if s == nil || s.Until == nil {
+		return nil
+	}
+	return &Waived{Reason: violation.cleaned(), Why: clean(s.Reason), By: clean(s.By), Until: *s.Until, Document: clean(s.Document)}
 }
 
 // blank returns a result that says which policy it is of.

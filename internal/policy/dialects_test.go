@@ -58,27 +58,43 @@ func TestCompliancePolicies(t *testing.T) {
 	n := newNotary(t)
 	signed, unsigned := n.object(t, attest.TypeSLSA1, signedBuild), n.object(t, attest.TypeSLSA1, unsignedBuild)
 	for _, c := range []policyCase{
-		{name: "denies without violations", policy: buildPolicy, verified: []verify.Verified{unsigned}, outcome: Deny, considered: 1,
-			reasons: []string{"compliant is false for the attestation of type slsaprovenance1 BY"}},
-		{name: "denies with every violation", policy: levelPolicy, verified: []verify.Verified{unsigned}, outcome: Deny, considered: 1,
-			reasons: []string{"author is empty", "signature is empty"}},
-		{name: "of those whose time is unknown each counts", policy: levelPolicy, verified: []verify.Verified{signed, unsigned}, outcome: Deny, considered: 2,
-			reasons: []string{"author is empty", "signature is empty"}},
-		{name: "nothing of the type", policy: levelPolicy, verified: []verify.Verified{n.custom(t, "x")}, outcome: Undecided,
-			reasons: []string{"no attestation of type slsaprovenance1 was verified: there is nothing to evaluate the policy on"}},
+		{
+			name: "denies without violations", policy: buildPolicy, verified: []verify.Verified{unsigned}, outcome: Deny, considered: 1,
+			reasons: []string{"compliant is false for the attestation of type slsaprovenance1 BY"},
+		},
+		{
+			name: "denies with every violation", policy: levelPolicy, verified: []verify.Verified{unsigned}, outcome: Deny, considered: 1,
+			reasons: []string{"author is empty", "signature is empty"},
+		},
+		{
+			name: "of those whose time is unknown each counts", policy: levelPolicy, verified: []verify.Verified{signed, unsigned}, outcome: Deny, considered: 2,
+			reasons: []string{"author is empty", "signature is empty"},
+		},
+		{
+			name: "nothing of the type", policy: levelPolicy, verified: []verify.Verified{n.custom(t, "x")}, outcome: Undecided,
+			reasons: []string{"no attestation of type slsaprovenance1 was verified: there is nothing to evaluate the policy on"},
+		},
 		{name: "reads the statement", policy: buildPolicy, verified: []verify.Verified{signed}, outcome: Pass, considered: 1},
 		{name: "reads the predicate", policy: levelPolicy, verified: []verify.Verified{signed}, outcome: Pass, considered: 1},
-		{name: "an inner statement is meant", policy: buildPolicy, outcome: Pass, considered: 1,
-			verified: []verify.Verified{n.object(t, attest.TypeSLSA1, `{"predicateType":"https://slsa.dev/provenance/v1","predicate":`+signedBuild+`}`)}},
-		{name: "an inner statement of another type is meant, too", policy: buildPolicy, outcome: Deny, considered: 1,
+		{
+			name: "an inner statement is meant", policy: buildPolicy, outcome: Pass, considered: 1,
+			verified: []verify.Verified{n.object(t, attest.TypeSLSA1, `{"predicateType":"https://slsa.dev/provenance/v1","predicate":`+signedBuild+`}`)},
+		},
+		{
+			name: "an inner statement of another type is meant, too", policy: buildPolicy, outcome: Deny, considered: 1,
 			verified: []verify.Verified{n.object(t, attest.TypeSLSA1, `{"predicateType":"https://example.com/other","predicate":`+signedBuild+`}`)},
-			reasons:  []string{"compliant is false for the attestation of type slsaprovenance1 BY"}},
-		{name: "fails", verified: []verify.Verified{signed}, outcome: Undecided, considered: 1,
+			reasons:  []string{"compliant is false for the attestation of type slsaprovenance1 BY"},
+		},
+		{
+			name: "fails", verified: []verify.Verified{signed}, outcome: Undecided, considered: 1,
 			policy:  "# METADATA\n# custom:\n#   predicateType: slsaprovenance1\npackage compliance\ncompliant if json.unmarshal(input.predicateType)\n",
-			reasons: []string{"the evaluation on the attestation of type slsaprovenance1 BY failed: p.rego:5: eval_builtin_error: json.unmarshal: invalid character 'h' looking for beginning of value"}},
-		{name: "compliant is a text", verified: []verify.Verified{signed}, outcome: Undecided, considered: 1,
+			reasons: []string{"the evaluation on the attestation of type slsaprovenance1 BY failed: p.rego:5: eval_builtin_error: json.unmarshal: invalid character 'h' looking for beginning of value"},
+		},
+		{
+			name: "compliant is a text", verified: []verify.Verified{signed}, outcome: Undecided, considered: 1,
 			policy:  "# METADATA\n# custom:\n#   predicateType: slsaprovenance1\npackage compliance\ncompliant := \"yes\"\n",
-			reasons: []string{"compliant is not a boolean for the attestation of type slsaprovenance1 BY"}},
+			reasons: []string{"compliant is not a boolean for the attestation of type slsaprovenance1 BY"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, n) })
 	}
@@ -116,14 +132,22 @@ func TestCosignPolicies(t *testing.T) {
 	const allow = "package signature\n\ndefault allow = false\n\nallow { json.unmarshal(input.predicate.Data).key == \"good\" }\n"
 	good, bad := n.custom(t, `{"key":"good"}`), n.custom(t, `{"key":"bad"}`)
 	for _, c := range []policyCase{
-		{name: "one of two is not allowed", policy: allow, verified: []verify.Verified{good, bad}, outcome: Deny, considered: 2,
-			reasons: []string{"allow is false for the attestation of type custom BY"}},
-		{name: "nothing of the type", policy: allow, verified: []verify.Verified{n.object(t, attest.TypeSPDX, "{}")}, outcome: Undecided,
-			reasons: []string{"no attestation of type custom was verified: there is nothing to evaluate the policy on"}},
-		{name: "undefined", policy: "package signature\nallow { input.never }\n", verified: []verify.Verified{good}, outcome: Undecided, considered: 1,
-			reasons: []string{"allow is undefined for the attestation of type custom BY"}},
-		{name: "not a boolean", policy: "package signature\nallow = 1\n", verified: []verify.Verified{good}, outcome: Undecided, considered: 1,
-			reasons: []string{"allow is not a boolean for the attestation of type custom BY"}},
+		{
+			name: "one of two is not allowed", policy: allow, verified: []verify.Verified{good, bad}, outcome: Deny, considered: 2,
+			reasons: []string{"allow is false for the attestation of type custom BY"},
+		},
+		{
+			name: "nothing of the type", policy: allow, verified: []verify.Verified{n.object(t, attest.TypeSPDX, "{}")}, outcome: Undecided,
+			reasons: []string{"no attestation of type custom was verified: there is nothing to evaluate the policy on"},
+		},
+		{
+			name: "undefined", policy: "package signature\nallow { input.never }\n", verified: []verify.Verified{good}, outcome: Undecided, considered: 1,
+			reasons: []string{"allow is undefined for the attestation of type custom BY"},
+		},
+		{
+			name: "not a boolean", policy: "package signature\nallow = 1\n", verified: []verify.Verified{good}, outcome: Undecided, considered: 1,
+			reasons: []string{"allow is not a boolean for the attestation of type custom BY"},
+		},
 		{name: "all are allowed", policy: allow, verified: []verify.Verified{good, n.custom(t, `{"key":"good","n":2}`)}, outcome: Pass, considered: 2},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, n) })
@@ -160,8 +184,13 @@ func TestJoinedPolicies(t *testing.T) {
 		reasons  []string
 		warnings []string
 	}{
-		{"evidence is missing", []verify.Verified{built}, `{"branch":"main"}`, Undecided,
-			[]string{"no attestation of type vuln was verified, and the policy reads it"}, nil},
+		{
+			"evidence is missing",
+			[]verify.Verified{built},
+			`{"branch":"main"}`, Undecided,
+			[]string{"no attestation of type vuln was verified, and the policy reads it"},
+			nil,
+		},
 		{"no CI job", []verify.Verified{built, scanned}, "", Deny, []string{
 			"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef: built by robot, scanned by (fix: scan in the job that builds)",
 			"this is no CI job, and the policy reads what one says",

@@ -18,14 +18,15 @@ const defaultLimit = 10 * time.Second
 type answer struct {
 	outcome Outcome
 	reasons reasons
+	waived  []Waived
 }
 
 func undecided(format string, args ...any) answer {
-	return answer{Undecided, because(format, args...)}
+	return answer{outcome: Undecided, reasons: because(format, args...)}
 }
 
 func denied(format string, args ...any) answer {
-	return answer{Deny, because(format, args...)}
+	return answer{outcome: Deny, reasons: because(format, args...)}
 }
 
 // evaluation is a policy made ready to be asked, often.

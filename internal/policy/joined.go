@@ -47,10 +47,10 @@ func (r Rules) decideJoined(ctx context.Context, p Policy, together *joined) Res
 	denied, result.Waived = r.waive(p.Name(), denied)
 	result.Warnings = p.complete(warned.list())
 	switch {
-	case len(denied.kept) > 0:
+	case denied.some():
 		result.Outcome = Deny
 		result.Reasons = append(p.complete(denied.list()), unknown.list()...)
-	case len(unknown.kept) > 0:
+	case unknown.some():
 		result.Reasons = unknown.list()
 	default:
 		result.Outcome = Pass

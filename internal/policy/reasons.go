@@ -105,6 +105,9 @@ func (r *reasons) end(sentence string) {
 	r.kept, r.more = append(r.list(), Reason{Message: clean(sentence)}), 0
 }
 
+// some reports whether there is any reason, also one that was only counted.
+func (r *reasons) some() bool { return len(r.kept)+r.more > 0 }
+
 // list returns the reasons, and how many are left out.
 func (r *reasons) list() []Reason {
 	if r.more == 0 {

@@ -43,14 +43,10 @@ func (r Rules) decideScan(e Evidence) []Result {
 		} else {
 			a = decide()
 		}
-		result := Result{Name: name, Title: title, PredicateType: attest.TypeVuln, Outcome: a.outcome, Considered: len(scans)}
-		if a.outcome == Deny {
-			a.reasons, result.Waived = r.waive(name, a.reasons)
-		}
-		if result.Reasons = a.reasons.list(); len(result.Reasons) == 0 && len(result.Waived) > 0 {
-			result.Outcome = Pass
-		}
-		results = append(results, result)
+		results = append(results, Result{
+			Name: name, Title: title, PredicateType: attest.TypeVuln,
+			Outcome: a.outcome, Reasons: a.reasons.list(), Waived: a.waived, Considered: len(scans),
+		})
 	}
 	if cutoff {
 		add(SeverityCutoff, r.cutoffTitle(), func() answer { return r.decideCutoff(newest.summary, e.Now) })
@@ -79,13 +75,21 @@ func (r Rules) cutoffTitle() string {
 func (r Rules) decideCutoff(summary finding.Summary, now time.Time) answer {
 	finding.Sort(summary.Findings)
 	named := reasons{limit: maxListed}
+	var waived []Waived
 	for _, f := range summary.Findings {
-		if f.EffectiveAt(now) && r.Cutoff.Reached(f.Severity) && (f.Fixable() || !r.OnlyFixed) {
-			named.take(Reason{Message: sentence(f), ID: f.ID, Severity: f.Severity.String(), Resource: f.Package.Name + " " + f.Package.Version})
+		if !f.EffectiveAt(now) || !r.Cutoff.Reached(f.Severity) || r.OnlyFixed && !f.Fixable() {
+			continue
+		}
+		reason := Reason{Message: sentence(f), ID: f.ID, Severity: f.Severity.String(), Resource: f.Package.Name + " " + f.Package.Version}
+		w := r.waiver(SeverityCutoff, reason)
+		if w == nil {
+			named.take(reason)
+		} else if len(waived) < maxReasons {
+			waived = append(waived, *w)
 		}
 	}
 	outcome := Pass
-	if len(named.kept) > 0 {
+	if named.some() {
 		outcome = Deny
 	}
 	if unknown := summary.Counts.Effective.Unknown; unknown == 1 {
@@ -93,7 +97,7 @@ func (r Rules) decideCutoff(summary finding.Summary, now time.Time) answer {
 	} else if unknown > 1 {
 		named.end(fmt.Sprintf("%d findings of unknown severity were not judged", unknown))
 	}
-	return answer{outcome, named}
+	return answer{outcome, named, waived}
 }
 
 // ended says which waiver no longer takes a finding back.

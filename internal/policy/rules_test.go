@@ -266,3 +266,75 @@ func TestCutoffAndAgeAreBothReported(t *testing.T) {
 		t.Errorf("want deny of %q, have %s of %q", want, verdict.Outcome, got)
 	}
 }
+
+// A waiver's end is checked again when the gate decides, not only when the scan
+// was made; and one without an end suppresses nothing.
+func TestAWaiverThatHasEndedSince(t *testing.T) {
+	n := newNotary(t)
+	s := dirty()
+	until := today().Add(time.Hour)
+	s.Findings[0].SuppressedBy = &finding.Suppression{Source: "waiver", Reason: "not reached", By: "ada", Until: &until}
+	rules := Rules{Cutoff: cutoff(t, "critical")}
+	verified := []verify.Verified{n.scan(t, s, nil)}
+	if v := rules.Decide(t.Context(), Evidence{Verified: verified, Now: until.Add(-time.Second)}); v.Outcome != Pass {
+		t.Errorf("before its end: %s %q", v.Outcome, messages(v.Results[0].Reasons))
+	}
+	v := rules.Decide(t.Context(), Evidence{Verified: verified, Now: until})
+	want := []string{
+		"critical GHSA-xvch-5gv4-984h in minimist 1.2.0, fixed in 0.2.4, 1.2.6; the waiver by ada ended on 2026-11-22",
+		"1 finding of unknown severity was not judged",
+	}
+	if v.Outcome != Deny || !slices.Equal(messages(v.Results[0].Reasons), want) {
+		t.Errorf("after its end: %s %q", v.Outcome, messages(v.Results[0].Reasons))
+	}
+	s.Findings[0].SuppressedBy.Until = nil
+	v = rules.Decide(t.Context(), Evidence{Verified: []verify.Verified{n.scan(t, s, nil)}, Now: today()})
+	if v.Outcome != Undecided {
+		t.Errorf("without an end: %s", v.Outcome)
+	}
+}
+
+// Violations are waived one by one; a policy passes when none is left.
+func TestWaivedViolations(t *testing.T) {
+	n := newNotary(t)
+	const two = `package hallmark.p
+
+deny contains {"msg": "first", "id": "P-1"} if input.scan
+
+deny contains {"msg": "second", "id": "P-2"} if input.scan
+`
+	until := today().Add(time.Hour)
+	waive := func(ids ...string) func(string, Reason) *finding.Suppression {
+		return func(_ string, r Reason) *finding.Suppression {
+			if slices.Contains(ids, r.ID) {
+				return &finding.Suppression{Source: "waiver", Reason: "why", By: "ada", Until: &until}
+			}
+			return nil
+		}
+	}
+	evidence := Evidence{Verified: []verify.Verified{n.scan(t, dirty(), nil)}, Now: today()}
+	for _, c := range []struct {
+		name    string
+		policy  string
+		cutoff  string
+		ids     []string
+		outcome Outcome
+		left    int
+		waived  int
+	}{
+		{"one of two", two, "none", []string{"P-1"}, Deny, 1, 1},
+		{"both", two, "none", []string{"P-1", "P-2"}, Pass, 0, 2},
+		{"a finding at the cutoff", "", "critical", []string{"GHSA-xvch-5gv4-984h"}, Pass, 1, 1}, // what no cutoff judges is told all the same
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rules := Rules{Waive: waive(c.ids...), Cutoff: cutoff(t, c.cutoff)}
+			if c.policy != "" {
+				rules.Policies = load(t, c.policy)
+			}
+			r := rules.Decide(t.Context(), evidence).Results[0]
+			if r.Outcome != c.outcome || len(r.Reasons) != c.left || len(r.Waived) != c.waived {
+				t.Errorf("%s, %q, waived %+v", r.Outcome, messages(r.Reasons), r.Waived)
+			}
+		})
+	}
+}

@@ -130,13 +130,8 @@ func decodeSummary(result json.RawMessage) (finding.Summary, error) {
 		return finding.Summary{}, fmt.Errorf("decoding scanner.result: %w", jsonError(err))
 	}
 	for i, f := range summary.Findings {
-		switch {
-		case f.ID == "" || f.Package.Name == "":
-			return finding.Summary{}, fmt.Errorf("scanner.result.findings[%d] names no vulnerability or no package", i)
-		case f.SuppressedBy != nil && f.SuppressedBy.Source == "":
-			return finding.Summary{}, fmt.Errorf("scanner.result.findings[%d] is suppressed by nobody", i)
-		case f.SuppressedBy != nil && f.SuppressedBy.Source == "waiver" && f.SuppressedBy.Until == nil:
-			return finding.Summary{}, fmt.Errorf("scanner.result.findings[%d] is suppressed by a waiver without an end", i)
+		if err := checkFinding(f); err != nil {
+			return finding.Summary{}, fmt.Errorf("scanner.result.findings[%d] %w", i, err)
 		}
 	}
 	raw, effective := finding.Count(summary.Findings)
@@ -144,6 +139,20 @@ func decodeSummary(result json.RawMessage) (finding.Summary, error) {
 		return finding.Summary{}, errors.New("scanner.result.counts are not those of its findings")
 	}
 	return summary, nil
+}
+
+// checkFinding refuses a finding that does not say what it is about, or is
+// suppressed by nobody or for ever.
+func checkFinding(f finding.Finding) error {
+	switch {
+	case f.ID == "" || f.Package.Name == "":
+		return errors.New("names no vulnerability or no package")
+	case f.SuppressedBy != nil && f.SuppressedBy.Source == "":
+		return errors.New("is suppressed by nobody")
+	case f.SuppressedBy != nil && f.SuppressedBy.Source == "waiver" && f.SuppressedBy.Until == nil:
+		return errors.New("is suppressed by a waiver without an end")
+	}
+	return nil
 }
 
 // summaryForm is the summary with what must be there still undecoded, to tell

@@ -115,9 +115,9 @@ func (t *trial) result(rules Rules) Result {
 		r.Outcome = Pass
 	case t.considered == 0:
 		r.Reasons = []Reason{{Message: t.nothingToTry()}}
-	case len(t.unknown.kept) > 0:
+	case t.unknown.some():
 		r.Reasons = slices.Concat(t.unknown.list(), t.denied.list())
-	case len(t.denied.kept) > 0:
+	case t.denied.some():
 		r.Outcome, r.Reasons = Deny, t.denied.list()
 	default:
 		r.Outcome, r.Warnings = Pass, t.warned.list()

@@ -68,7 +68,7 @@ func said(err error) error {
 		}
 		return " is not known"
 	})
-	text = regexp.MustCompile(" into (Go )?(value of type )?[^\\s]+").ReplaceAllString(text, " is of the wrong type")
+	text = regexp.MustCompile(` into (Go )?(value of type )?[^\s]+`).ReplaceAllString(text, " is of the wrong type")
 	return errors.New(plain.Line(text, maxSaid))
 }
 

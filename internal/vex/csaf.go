@@ -50,9 +50,13 @@ func (a *advisory) about(f finding.Finding, _ product) []statement {
 			suppresses bool
 			products   *csaf.Products
 		}{
-			{"fixed", true, s.Fixed}, {"first_fixed", true, s.FirstFixed}, {"known_not_affected", true, s.KnownNotAffected},
-			{"known_affected", false, s.KnownAffected}, {"first_affected", false, s.FirstAffected},
-			{"last_affected", false, s.LastAffected}, {"under_investigation", false, s.UnderInvestigation},
+			{"fixed", true, s.Fixed},
+			{"first_fixed", true, s.FirstFixed},
+			{"known_not_affected", true, s.KnownNotAffected},
+			{"known_affected", false, s.KnownAffected},
+			{"first_affected", false, s.FirstAffected},
+			{"last_affected", false, s.LastAffected},
+			{"under_investigation", false, s.UnderInvestigation},
 		} {
 			if id := a.productOf(status.products, f.Package.PURL); id != "" {
 				found = append(found, statement{

@@ -36,8 +36,12 @@ func index(t *testing.T) pipeline.Result {
 	return r
 }
 
+// scripts is what would run, were it not escaped: e2e opens the page in a browser.
+const scripts = `</title></script></style><script>document.title="owned"</script><img src=x onerror=document.title="owned">` +
+	`" onmouseover="document.title='owned'" x="]]>--><svg onload=document.title="owned">javascript:document.title="owned"`
+
 func TestHTML(t *testing.T) {
-	for name, r := range map[string]pipeline.Result{"denied.html": denied(t), "passed.html": passed(t), "index.html": index(t)} {
+	for name, r := range map[string]pipeline.Result{"denied.html": denied(t), "passed.html": passed(t), "index.html": index(t), "hostile.html": spoiled(t, scripts)} {
 		document, err := report.HTML(r)
 		must(t, err)
 		golden(t, name, document)
@@ -134,7 +138,7 @@ func TestHostileNamesMakeNoElements(t *testing.T) {
 		}
 		return out.String()
 	}
-	usual, nothing := shape(spoiled(t, "harmless")), shape(spoiled(t, ""))
+	usual, nothing := shape(spoiled(t, "harmless")), shape(spoiled(t, "\x00"))
 	for name, s := range hostile() {
 		t.Run(name, func(t *testing.T) {
 			want := usual

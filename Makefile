@@ -58,7 +58,7 @@ fix: $(LINT) ## Format the code as the linter wants it
 
 .PHONY: e2e
 e2e: build peers ## Test against a real registry and the real peers; installs them
-	e2e/install docker-registry
+	e2e/install docker-registry chromium xmllint=libxml2-utils
 	if [ -x ../shared/realworld/make-images ]; then e2e/install mmdebstrap npm; fi
 	cd e2e && go test -count=1 -timeout 40m -v ./...
 

@@ -20,6 +20,7 @@ const (
 	fileVerdict       = "verdict.json"
 	fileSummary       = "summary.md"
 	fileSARIF         = "results.sarif"
+	fileHTML          = "report.html"
 	fileJUnit         = "junit.xml"
 	fileGitLabSBOM    = "gl-sbom.cdx.json"
 	fileGitLabScan    = "gl-container-scanning-report.json"
@@ -56,7 +57,7 @@ func Prepare(path string) (Folder, error) {
 // included, by their names.
 func clearReports(path string) error {
 	for _, name := range []string{
-		fileCycloneDX, fileSPDX, fileScan, fileVerdict, fileSummary, fileSARIF, fileJUnit,
+		fileCycloneDX, fileSPDX, fileScan, fileVerdict, fileSummary, fileSARIF, fileJUnit, fileHTML,
 		fileGitLabSBOM, fileGitLabScan, fileGitLabQuality,
 	} {
 		if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -82,7 +82,7 @@ func TestAfterAnErrorThereIsNoPass(t *testing.T) {
 	r.Verdict = policy.Verdict{Outcome: policy.Pass} // came to, and then something failed
 	r.Failure = errors.New("attaching to registry.example/team/app: the registry is full")
 	must(t, folder.Write(r))
-	if got := filesIn(t, folder.Path()); !slices.Equal(got, []string{"gl-code-quality-report.json", "gl-sbom.cdx.json", "junit.xml", "results.sarif", "sbom.cdx.json", "sbom.spdx.json", "summary.md", "verdict.json"}) {
+	if got := filesIn(t, folder.Path()); !slices.Equal(got, []string{"gl-code-quality-report.json", "gl-sbom.cdx.json", "junit.xml", "report.html", "results.sarif", "sbom.cdx.json", "sbom.spdx.json", "summary.md", "verdict.json"}) {
 		t.Errorf("files %v", got)
 	}
 	verdict, err := os.ReadFile(filepath.Join(folder.Path(), "verdict.json"))
@@ -126,7 +126,7 @@ func TestWrite(t *testing.T) {
 			t.Errorf("%s: %s", names[len(names)-1], content)
 		}
 	}
-	names = append(names, "gl-code-quality-report.json", "gl-container-scanning-report.json", "gl-sbom.cdx.json", "junit.xml", "results.sarif", "sbom.cdx.json", "sbom.spdx.json", "scan.json", "summary.md", "verdict.json")
+	names = append(names, "gl-code-quality-report.json", "gl-container-scanning-report.json", "gl-sbom.cdx.json", "junit.xml", "report.html", "results.sarif", "sbom.cdx.json", "sbom.spdx.json", "scan.json", "summary.md", "verdict.json")
 	slices.Sort(names)
 	if got := filesIn(t, folder.Path()); !slices.Equal(got, names) {
 		t.Errorf("files %v, want %v", got, names)

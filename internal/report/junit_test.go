@@ -43,7 +43,7 @@ func junitOf(t *testing.T, r pipeline.Result) junit {
 }
 
 func TestJUnit(t *testing.T) {
-	for name, r := range map[string]pipeline.Result{"denied.xml": denied(t), "passed.xml": passed(t)} {
+	for name, r := range map[string]pipeline.Result{"denied.xml": denied(t), "passed.xml": passed(t), "hostile.xml": spoiled(t, "]]><![CDATA[\x00\ufffe&amp;<testcase name=\"x\"/>")} {
 		document, err := report.JUnit(r)
 		must(t, err)
 		golden(t, name, document)

@@ -46,20 +46,17 @@ func requested(r pipeline.Result) string {
 	return line(cmp.Or(r.Subject.Requested(), r.Reference))
 }
 
-// headline says the verdict as a sentence.
+// headline says how the verdict came about, as a sentence beside it.
 func headline(r pipeline.Result) string {
 	switch {
 	case r.Failure != nil:
-		return "The job failed before there was a verdict."
-	case r.Verdict.Outcome == policy.Pass && len(r.Verdict.Results) == 0:
-		return "Passed. Nothing was asked of the image: no policy and no severity cutoff is set."
-	case r.Verdict.Outcome == policy.Pass:
-		return fmt.Sprintf("Passed: %s.", tally(r.Verdict.Results))
-	case r.Verdict.Outcome == policy.Deny:
-		return fmt.Sprintf("Denied: %s.", tally(r.Verdict.Results))
-	default:
-		return fmt.Sprintf("Could not be decided: %s. That is no pass.", tally(r.Verdict.Results))
+		return "The job failed before there was a verdict. That is no pass."
+	case len(r.Verdict.Results) == 0:
+		return "Nothing was asked of the image: no policy and no severity cutoff is set."
+	case r.Verdict.Outcome == policy.Undecided:
+		return tally(r.Verdict.Results) + ". That is no pass."
 	}
+	return tally(r.Verdict.Results) + "."
 }
 
 // tally counts checks by their outcome, in words.
@@ -80,7 +77,7 @@ func tally(results []policy.Result) string {
 	if len(results) == 1 {
 		noun = "check"
 	}
-	return fmt.Sprintf("of %d %s, %s", len(results), noun, strings.Join(parts, ", "))
+	return fmt.Sprintf("Of %d %s, %s", len(results), noun, strings.Join(parts, ", "))
 }
 
 // advisoryName is what an id must look like to become part of a link.

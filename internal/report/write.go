@@ -25,6 +25,7 @@ func (f Folder) Write(r pipeline.Result) error {
 		render func(pipeline.Result) ([]byte, error)
 	}{
 		{fileSARIF, SARIF},
+		{fileHTML, HTML},
 		{fileJUnit, JUnit},
 		{fileGitLabSBOM, GitLabSBOM},
 		{fileGitLabScan, GitLabScan},

@@ -121,11 +121,12 @@ func componentInputs() string {
 	for _, i := range hosted() {
 		words := strings.Replace(described(i), "; one entry a line", "", 1)
 		kind, preset := "string", quoted(i.preset)
-		switch {
-		case i.kind == boolean:
+		switch i.kind {
+		case boolean:
 			kind, preset = "boolean", i.preset
-		case i.kind == list:
+		case list:
 			kind, preset = "array", "[]"
+		case text, span:
 		}
 		fmt.Fprintf(&out, "    %s:\n      type: %s\n      description: %s\n", i.name, kind, quoted(words))
 		if options := choices(i.name); options != "" {
@@ -139,17 +140,18 @@ func componentInputs() string {
 }
 
 // componentVariables hands the inputs on. In a block, no quote in a value can
-// end it; a list arrives as a JSON array.
+// end it. A list arrives as a JSON array, in a block with a line end, for alone it
+// would be no string.
 func componentVariables() string {
 	var out strings.Builder
 	for _, i := range hosted() {
-		fmt.Fprintf(&out, "    %s: |-\n      $[[ inputs.%s ]]\n", ci.Variable(i.name), i.name)
+		fmt.Fprintf(&out, "    %s: |\n      $[[ inputs.%s ]]\n", ci.Variable(i.name), i.name)
 	}
 	return out.String()
 }
 
 // What the hosts demand of the two files beyond the table.
-func TestActionAndComponentAreWellFormed(t *testing.T) {
+func TestActionIsWellFormed(t *testing.T) {
 	var action struct {
 		Inputs, Outputs map[string]struct{ Description string }
 		Runs            struct {
@@ -169,7 +171,9 @@ func TestActionAndComponentAreWellFormed(t *testing.T) {
 	if action.Runs.Using != "docker" || action.Runs.Image != "Dockerfile" || len(action.Runs.Args) != 1 || action.Runs.Args[0] != "${{ inputs.command }}" {
 		t.Errorf("action.yml runs %+v", action.Runs)
 	}
+}
 
+func TestComponentIsWellFormed(t *testing.T) {
 	var component struct {
 		Spec struct {
 			Inputs map[string]struct{ Type, Description string }

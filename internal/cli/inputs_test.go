@@ -3,40 +3,12 @@ package cli
 import (
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 )
 
-const readme = "../../README.md"
-
-// TestReadmeListsTheInputs keeps the table in the README what the table in the
-// code is. With -update it writes the README.
-func TestReadmeListsTheInputs(t *testing.T) {
-	content, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const begin, end = "<!-- inputs -->\n", "<!-- /inputs -->"
-	before, rest, found := strings.Cut(string(content), begin)
-	_, after, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		t.Fatalf("%s has no %s and %s", readme, begin, end)
-	}
-	want := before + begin + inputsTable() + end + after
-	if *update {
-		if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if string(content) != want {
-		t.Errorf("the inputs in %s are not those of the code; write them with: go test ./internal/cli -run Readme -update", readme)
-	}
-}
-
-var update = flag.Bool("update", false, "write the table of inputs into the README")
+var update = flag.Bool("update", false, "write the table of inputs into the documents that show it")
 
 // inputsTable returns the table in Markdown.
 func inputsTable() string {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -135,8 +136,9 @@ func (v values) resolve(in input) []string {
 	}
 	upper := strings.ToUpper(in.name)
 	for _, name := range []string{"HALLMARK_" + strings.ReplaceAll(upper, "-", "_"), "INPUT_" + upper} {
-		if value, ok := v.env(name); ok && strings.TrimSpace(value) != "" {
-			return split(in.kind, value)
+		value, _ := v.env(name)
+		if entries := split(in.kind, value); len(entries) > 0 {
+			return entries
 		}
 	}
 	if in.preset == "" {
@@ -145,13 +147,21 @@ func (v values) resolve(in input) []string {
 	return []string{in.preset}
 }
 
-// split returns the entries of an environment variable: its lines for a list,
+// split returns the entries of an environment variable: for a list its lines, or
+// the strings of a JSON array, which is what GitLab makes of a component's list;
 // itself otherwise.
 func split(k kind, value string) []string {
-	if k != list {
-		return []string{strings.TrimSpace(value)}
+	value = strings.TrimSpace(value)
+	switch {
+	case value == "":
+		return nil
+	case k != list:
+		return []string{value}
 	}
-	var entries []string
+	var entries, array []string
+	if json.Unmarshal([]byte(value), &array) == nil {
+		value = strings.Join(array, "\n")
+	}
 	for line := range strings.Lines(value) {
 		if line = strings.TrimSpace(line); line != "" {
 			entries = append(entries, line)

@@ -10,7 +10,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/evidence"
 	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/plain"
-	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
 // run is one run under way: what it was asked for and what came of it so far.
@@ -18,6 +18,9 @@ type run struct {
 	Rooms
 	job    Job
 	result Result
+
+	left       []string          // digests of the envelopes that it is to leave behind
+	superseded []verify.Verified // this run's own of which another job's is there instead
 }
 
 func newRun(job Job, rooms Rooms) *run { return &run{Rooms: rooms, job: job} }
@@ -142,9 +145,7 @@ func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) (atte
 
 func (r *run) gate(ctx context.Context) {
 	end := r.stage("gate")
-	r.result.Verdict = r.job.Rules.Decide(ctx, policy.Evidence{
-		Verified: r.result.Verified, Own: r.result.Attached, Now: r.Now(),
-	})
+	r.result.Verdict = r.decide(ctx)
 	if len(r.job.Rules.Policies) == 0 && !r.job.Rules.Cutoff.Set() && r.result.Platform == "" {
 		r.note("nothing was gated on: no policy and no severity-cutoff is given")
 	}

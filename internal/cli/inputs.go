@@ -48,6 +48,7 @@ func inputs() []input {
 		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* if it is theirs", commands: registry},
 		{name: "registry-password", usage: "password or token for the image's registry", commands: registry},
 		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: registry},
+		{name: "registry-mirror", kind: list, usage: "HOST=MIRROR or HOST=MIRROR/PREFIX: pull images and oci:// databases from a mirror, as docker.io=mirror.example/dockerhub", commands: []string{cmdRun}},
 		{name: "sbom", kind: list, preset: "cyclonedx", usage: "SBOM formats to attest: cyclonedx, spdx, none", commands: []string{cmdRun}},
 		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}},
 		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: []string{cmdRun}},

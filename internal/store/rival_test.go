@@ -67,21 +67,27 @@ func oneSignersWriters(t *testing.T, w world) {
 	}
 }
 
-// Another job of the signer that attaches a newer one meanwhile is not written
-// over; one that attaches an older one is.
-func newerIsLeft(t *testing.T, w world) {
-	visible := "/manifests/sha256-" // whose writing makes ours visible
+// visible is the path whose writing makes visible what is attached.
+func (w world) visible(t *testing.T) string {
+	t.Helper()
 	answer, err := http.Get("http://" + w.host + "/v2/team/app/referrers/" + w.subject.Digest().DigestStr())
 	must(t, err)
 	must(t, answer.Body.Close())
 	if w.store.Format() == store.FormatBundle && answer.StatusCode == http.StatusOK {
-		visible = "/manifests/sha256:"
+		return "/manifests/sha256:"
 	}
+	return "/manifests/sha256-"
+}
+
+// Another job of the signer that attaches a newer one meanwhile is not written
+// over; one that attaches an older one is.
+func newerIsLeft(t *testing.T, w world) {
+	visible := w.visible(t)
 	for says, minute := range map[string]int{"newer": 59, "older": 1} {
 		s := w.signer(t)
 		rival, ours, other := s.scanned(t, minute, "theirs"), s.scanned(t, 30, "ours"), s.signs(t, review, "ours")
 		var begun atomic.Bool
-		w.answer(func(out http.ResponseWriter, r *http.Request) bool {
+		w.answer(func(_ http.ResponseWriter, r *http.Request) bool {
 			if written := w.count(http.MethodPut, visible); r.Method == http.MethodGet && written > 0 && strings.Contains(r.URL.Path, "/sha256") && begun.CompareAndSwap(false, true) {
 				if _, err := w.open(w.place, nil).Attach(t.Context(), w.subject, []store.Signed{rival}, s.mine); err != nil {
 					t.Error(err)

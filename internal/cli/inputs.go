@@ -51,6 +51,7 @@ func inputs() []input {
 		{name: "registry-password", usage: "password or token for the image's registry", commands: registry, secret: true},
 		{name: "github-token", usage: "GitHub's token for the job, for ghcr.io; else GITHUB_TOKEN", commands: registry, secret: true},
 		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: registry},
+		{name: "registry-mirror", kind: list, usage: "HOST=MIRROR or HOST=MIRROR/PREFIX: pull images and oci:// databases from a mirror, as docker.io=mirror.example/dockerhub", commands: []string{cmdRun}},
 		{name: "sbom", kind: list, preset: "cyclonedx", usage: "SBOM formats to attest: cyclonedx, spdx, none", commands: []string{cmdRun}},
 		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}},
 		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: []string{cmdRun}},

@@ -66,6 +66,9 @@ func (a *app) place(v values, args []string) (place, error) {
 		Insecure:  insecure,
 		UserAgent: "hallmark/" + buildVersion(),
 	}
+	if access.Mirrors, err = mirrors(v, access); err != nil {
+		return place{}, err
+	}
 	target, err := a.targetRepository(v, access.NameOptions())
 	if err != nil {
 		return place{}, err
@@ -77,6 +80,19 @@ func (a *app) place(v values, args []string) (place, error) {
 		bundles:    store.NewBundles(access, target),
 		signatures: store.NewSignatures(access.RemoteOptions(), target),
 	}, nil
+}
+
+// mirrors reads the mirrors that images are pulled from.
+func mirrors(v values, access image.Access) ([]image.Mirror, error) {
+	var all []image.Mirror
+	for _, text := range v.list("registry-mirror") {
+		mirror, err := access.ParseMirror(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, mirror)
+	}
+	return all, nil
 }
 
 // explicitLogin reads the login that the user gives for the image's registry:

@@ -34,12 +34,15 @@ type Access struct {
 	UserAgent string            // sent to the registry
 	Transport http.RoundTripper // nil: a transport with time limits
 	Backoff   Backoff           // how failed requests are made again
+	Mirrors   []Mirror          // asked first by a Registry, and by nobody else
 }
 
 // RemoteOptions returns the options that reach registries as a describes.
-func (a Access) RemoteOptions() []remote.Option {
+func (a Access) RemoteOptions() []remote.Option { return a.optionsOver(a.guarded()) }
+
+func (a Access) optionsOver(transport http.RoundTripper) []remote.Option {
 	return append(a.Backoff.orDefault().options(),
-		remote.WithTransport(a.guarded()),
+		remote.WithTransport(transport),
 		remote.WithUserAgent(a.UserAgent),
 		remote.WithJobs(4),
 		remote.WithAuthFromKeychain(a.keychain()),

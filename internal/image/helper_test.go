@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -136,10 +137,19 @@ func anonymous() *image.Registry {
 	return image.NewRegistry(quick(), image.DefaultLimits())
 }
 
+// open opens what a reference names, and returns the first image of it.
+func open(ctx context.Context, r *image.Registry, reference string) (image.Image, error) {
+	opened, err := r.OpenAll(ctx, reference, nil)
+	if err != nil {
+		return image.Image{}, err
+	}
+	return opened.Images()[0], nil
+}
+
 // readLayer opens an image and reads its only layer to the end.
 func readLayer(t *testing.T, r *image.Registry, reference string) ([]byte, error) {
 	t.Helper()
-	img, err := r.Open(t.Context(), reference)
+	img, err := open(t.Context(), r, reference)
 	must(t, err)
 	layers, err := img.Content().Layers()
 	must(t, err)

@@ -35,10 +35,10 @@ type Registry struct {
 	limits Limits
 }
 
-// NewRegistry returns a Registry that is reached as access says and whose
-// layers keep within limits.
+// NewRegistry returns a Registry that is reached as access says, by way of its
+// mirrors, and whose layers keep within limits.
 func NewRegistry(access Access, limits Limits) *Registry {
-	return &Registry{remote: access.RemoteOptions(), names: access.NameOptions(), limits: limits}
+	return &Registry{remote: access.optionsOver(access.mirrored()), names: access.NameOptions(), limits: limits}
 }
 
 // Image is a container image of one platform, pinned and ready to be read.
@@ -70,42 +70,6 @@ func (r *Registry) Resolve(ctx context.Context, reference string) (attest.Subjec
 		return attest.Subject{}, explain(ctx, reference, err)
 	}
 	return attest.NewSubject(ref.Context().Digest(descriptor.Digest.String()), reference)
-}
-
-// Open pins a reference and returns the image of one platform that it names.
-// An index is refused with the platforms that it offers, and so is a manifest
-// that is not a container image's. The reason for which ctx ended goes before
-// whatever was made of an answer that came too late.
-func (r *Registry) Open(ctx context.Context, reference string) (Image, error) {
-	ref, err := r.parse(reference)
-	if err != nil {
-		return Image{}, err
-	}
-	img, err := r.open(ctx, reference, ref)
-	if err != nil && ctx.Err() != nil {
-		return Image{}, explain(ctx, reference, err)
-	}
-	return img, err
-}
-
-func (r *Registry) open(ctx context.Context, reference string, ref name.Reference) (Image, error) {
-	descriptor, err := remote.Get(ref, r.options(ctx)...)
-	if err != nil {
-		return Image{}, explain(ctx, reference, err)
-	}
-	pinned := ref.Context().Digest(descriptor.Digest.String())
-	subject, err := attest.NewSubject(pinned, reference)
-	if err != nil {
-		return Image{}, err
-	}
-	if descriptor.MediaType.IsIndex() {
-		return Image{}, refuseIndex(pinned, descriptor)
-	}
-	m, err := r.readManifest(reference, descriptor)
-	if err != nil {
-		return Image{}, err
-	}
-	return r.ready(subject, m)
 }
 
 // manifested is an image of which the manifest was read, and nothing else.
@@ -196,35 +160,6 @@ func (r *Registry) parse(reference string) (name.Reference, error) {
 
 func (r *Registry) options(ctx context.Context) []remote.Option {
 	return append(slices.Clone(r.remote), remote.WithContext(ctx))
-}
-
-func refuseIndex(pinned name.Digest, descriptor *remote.Descriptor) error {
-	index, err := descriptor.ImageIndex()
-	if err != nil {
-		return fmt.Errorf("opening %s: %w", pinned, err)
-	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return fmt.Errorf("opening %s: its index cannot be read: %w", pinned, malformed(err))
-	}
-	var platforms, choices []string
-	for _, m := range manifest.Manifests {
-		if !m.MediaType.IsImage() || m.Platform != nil && m.Platform.OS == "unknown" {
-			continue // not an image, or BuildKit's attestation of one
-		}
-		platform := "no platform"
-		if m.Platform != nil {
-			platform = platformName(*m.Platform)
-		}
-		platforms = append(platforms, platform)
-		choices = append(choices, platform+" "+m.Digest.String())
-	}
-	if len(choices) == 0 {
-		return fmt.Errorf("opening %s: it is an index of no images, and one image is needed", pinned)
-	}
-	err = fmt.Errorf("opening %s: it is an index of %s (%s), and one image is needed",
-		pinned, plain.Count(len(platforms), "image"), someOf(platforms, 10))
-	return fault.WithHint(err, "name one of them as %s@DIGEST: %s", pinned.Context(), someOf(choices, 4))
 }
 
 // malformed puts an error of reading JSON into words that are not those of Go.

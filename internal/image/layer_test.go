@@ -127,7 +127,7 @@ func TestAnImageThatUnpacksToTooMuchStopsAtTheLimit(t *testing.T) {
 	host := serve(t)
 	third := honest(t, bytes.Repeat([]byte{3}, limit))
 	push(t, host+"/bomb:1", imageOf(t, honest(t, make([]byte, limit)), honest(t, bytes.Repeat([]byte{2}, limit)), third))
-	img, err := image.NewRegistry(image.Access{}, limits).Open(t.Context(), host+"/bomb:1")
+	img, err := open(t.Context(), image.NewRegistry(image.Access{}, limits), host+"/bomb:1")
 	must(t, err)
 
 	layers, err := img.Content().Layers()
@@ -159,7 +159,7 @@ func TestAConfigThatListsOtherLayersThanTheManifest(t *testing.T) {
 	host := serve(t)
 	push(t, host+"/app:1", img)
 
-	opened, err := anonymous().Open(t.Context(), host+"/app:1")
+	opened, err := open(t.Context(), anonymous(), host+"/app:1")
 	must(t, err)
 	_, err = opened.Content().Layers()
 	refused(t, err, "the config lists 2 layers, the manifest 1")
@@ -200,7 +200,7 @@ func TestALayerKnowsItsDiffID(t *testing.T) {
 	plain := archive(t, "hello")
 	host := serve(t)
 	push(t, host+"/app:1", imageOf(t, honest(t, plain)))
-	img, err := anonymous().Open(t.Context(), host+"/app:1")
+	img, err := open(t.Context(), anonymous(), host+"/app:1")
 	must(t, err)
 	layers, err := img.Content().Layers()
 	must(t, err)

@@ -72,7 +72,7 @@ type resumingBody struct {
 func (b *resumingBody) Read(p []byte) (int, error) {
 	n, err := b.content.Read(p)
 	b.at += int64(n)
-	if err == nil || err == io.EOF || !passes(nil, err) || b.request.Context().Err() != nil { //nolint:errorlint // io.Reader's contract: EOF itself
+	if err == nil || err == io.EOF || !broke(err) || b.request.Context().Err() != nil { //nolint:errorlint // io.Reader's contract: EOF itself
 		return n, err
 	}
 	return n, b.resume()

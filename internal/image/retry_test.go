@@ -168,7 +168,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 		do      func(*testing.T, image.Access, string) error
 	}{
 		{"GET .*/manifests/1$", func(t *testing.T, a image.Access, host string) error {
-			_, err := image.NewRegistry(a, image.DefaultLimits()).Open(t.Context(), host+"/app:1")
+			_, err := open(t.Context(), image.NewRegistry(a, image.DefaultLimits()), host+"/app:1")
 			return err
 		}},
 		{"POST .*/uploads/", pushesOneLayer},
@@ -203,7 +203,7 @@ func TestAnAnswerThatWillStayIsTaken(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 418, 501} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			u := &unsteady{kind: regexp.MustCompile("GET .*/manifests/"), fail: answers(status), times: 1 << 20}
-			_, err := image.NewRegistry(quick(), image.DefaultLimits()).Open(t.Context(), serve(t, u.before)+"/app:1")
+			_, err := open(t.Context(), image.NewRegistry(quick(), image.DefaultLimits()), serve(t, u.before)+"/app:1")
 			if err == nil || u.seen != 1 {
 				t.Errorf("%d requests came, want 1; error %v", u.seen, err)
 			}
@@ -243,7 +243,7 @@ func TestAStreamOfHTTP2ThatIsReset(t *testing.T) {
 	t.Cleanup(server.Close)
 	access := quick()
 	access.Insecure = true
-	_, err := image.NewRegistry(access, image.DefaultLimits()).Open(t.Context(), strings.TrimPrefix(server.URL, "https://")+"/app:1")
+	_, err := open(t.Context(), image.NewRegistry(access, image.DefaultLimits()), strings.TrimPrefix(server.URL, "https://")+"/app:1")
 	refused(t, err, "no such image")
 	if u.seen != 3 {
 		t.Errorf("%d requests came, want 3", u.seen)
@@ -267,7 +267,7 @@ func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 func waited(ctx context.Context, u *unsteady) (time.Duration, error) {
 	u.kind = regexp.MustCompile("GET .*/manifests/")
 	start := time.Now()
-	_, err := image.NewRegistry(u.inside(), image.DefaultLimits()).Open(ctx, "localhost/app:1")
+	_, err := open(ctx, image.NewRegistry(u.inside(), image.DefaultLimits()), "localhost/app:1")
 	return time.Since(start), err
 }
 

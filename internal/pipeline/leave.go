@@ -182,13 +182,17 @@ func (r *run) attach(ctx context.Context, sets []set) error {
 	}
 	end := r.stage("attach")
 	attached := 0
-	for _, s := range sets {
+	var superseded []string
+	for i, s := range sets {
+		s = s.without(superseded)
+		sets[i] = s // of another job, that may not have come to this store yet
 		receipt, err := s.store.Attach(ctx, r.result.Subject, s.signed, r.replaces)
 		if err != nil {
 			end("", err)
 			return err
 		}
 		r.noteStale(receipt)
+		superseded = append(superseded, receipt.Superseded...)
 		attached += len(s.signed)
 	}
 	r.result.Pushed = true
@@ -231,8 +235,13 @@ func (r *run) readBack(ctx context.Context, sets []set) error {
 	}
 	r.result.Examination = examined
 	for _, s := range sets {
+		for _, one := range slices.Concat(s.there, s.signed) {
+			r.left = append(r.left, one.Envelope.Digest())
+		}
+	}
+	for _, s := range sets {
 		for _, expected := range slices.Concat(s.there, s.signed) {
-			own, err := examined.find(expected, r.result.Subject)
+			own, err := r.own(examined, expected)
 			if err != nil {
 				end("", err)
 				return err
@@ -256,6 +265,6 @@ func (e Examination) find(s store.Signed, subject attest.Subject) (verify.Verifi
 		return verify.Verified{}, fmt.Errorf("verifying what was attached to %s: its own attestation of type %s: %w",
 			subject, attest.ShortType(s.PredicateType), e.Rejected[i].Reason)
 	}
-	return verify.Verified{}, fmt.Errorf("verifying what was attached to %s: the attestation of type %s is not there",
-		subject, attest.ShortType(s.PredicateType))
+	return verify.Verified{}, absentError{fmt.Errorf("verifying what was attached to %s: the attestation of type %s is not there",
+		subject, attest.ShortType(s.PredicateType))}
 }

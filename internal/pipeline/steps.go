@@ -11,6 +11,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
 // run is one run under way: what it was asked for and what came of it so far.
@@ -19,6 +20,9 @@ type run struct {
 	job    Job
 	result Result
 	index  attest.Subject // of which the image is one; zero: of none
+
+	left       []string          // digests of the envelopes that it is to leave behind
+	superseded []verify.Verified // this run's own of which another job's is there instead
 }
 
 func newRun(job Job, rooms Rooms) *run {
@@ -153,11 +157,7 @@ func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) (atte
 
 func (r *run) gate(ctx context.Context) {
 	end := r.stage("gate")
-	rules := r.job.Rules
-	rules.Waive = Waive(r.job.Waivers, r.result.Subject, r.Now())
-	r.result.Verdict = rules.Decide(ctx, policy.Evidence{
-		Verified: r.result.Verified, Own: r.result.Attached, Now: r.Now(), Image: ImageOf(r.result.Facts), CI: r.job.CI,
-	})
+	r.result.Verdict = r.decide(ctx)
 	if len(r.job.Rules.Policies) == 0 && !r.job.Rules.Cutoff.Set() && r.result.Platform == "" {
 		r.note("nothing was gated on: no policy and no severity-cutoff is given")
 	}

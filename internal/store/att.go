@@ -74,7 +74,8 @@ func (a Att) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 // Attach writes envelopes to a subject. mine tells whether an entry that is
 // already there may be replaced by one of the same predicate type; all others
 // are kept. When it returns without error, everything it attached and
-// everything it kept was read back from the registry.
+// everything it kept was read back from the registry, but for what the receipt
+// says to be superseded.
 func (a Att) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine func(attest.Envelope) bool) (Receipt, error) {
 	added, err := layers(signed)
 	if err != nil {
@@ -88,7 +89,11 @@ func (a Att) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine
 		return Receipt{}, fmt.Errorf("attaching to %s: %w", s, err)
 	}
 	w.judge = newJudge(signed, mine)
-	return Receipt{}, settle(ctx, s, w)
+	if w.ranks, err = ranks(signed, layerNames(added)); err != nil {
+		return Receipt{}, fmt.Errorf("attaching to %s: %w", s, err)
+	}
+	err = settle(ctx, s, w)
+	return Receipt{Superseded: w.superseded}, err
 }
 
 // content is what lies under a tag.

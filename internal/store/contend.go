@@ -42,6 +42,16 @@ type writing struct {
 	digest v1.Hash       // of the manifest
 	wanted []string      // digests that it lists, and that must stay
 	took   time.Duration // of the last look before it, and of itself
+	over   bool          // nothing was left to be written
+}
+
+// nothingLeft is the writing that is none: what others attached meanwhile is newer
+// in all of it.
+func nothingLeft(err error) (*writing, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &writing{over: true}, nil
 }
 
 // span returns how long another writer who looked at the tag before this write
@@ -72,6 +82,9 @@ func settle(ctx context.Context, s attest.Subject, tag contended) error {
 		}
 		if err != nil {
 			return fmt.Errorf("attaching to %s: %w", s, err)
+		}
+		if done != nil && done.over {
+			return nil
 		}
 		if done != nil {
 			stays, err := watch(ctx, tag, *done, busy)

@@ -104,6 +104,8 @@ func contract() []clause {
 		{"others are kept as they are", othersAreKept},
 		{"what vouches for a signature comes back", proofComesBack},
 		{"writers at once", writersAtOnce},
+		{"one signer's writers at once", oneSignersWriters},
+		{"what is newer is not written over twice", newerIsLeft},
 		{"another repository", anotherRepository},
 	})
 }

@@ -66,13 +66,10 @@ func (e Entry) Envelope() (attest.Envelope, error) {
 // Replaces returns whether an entry gives way to what is signed now: it is mine,
 // and one of the signed is of its predicate type.
 func Replaces(signed []Signed, mine func(attest.Envelope) bool) func(Entry) bool {
+	j := newJudge(signed, mine)
 	return func(e Entry) bool {
-		envelope, err := e.Envelope()
-		if err != nil || !mine(envelope) {
-			return false
-		}
-		statement, err := attest.ParseStatement(envelope.Payload())
-		return err == nil && ofTypes(signed, statement.PredicateType)
+		_, gives := j.replaces(e)
+		return gives
 	}
 }
 
@@ -80,22 +77,40 @@ func ofTypes(signed []Signed, predicateType string) bool {
 	return slices.ContainsFunc(signed, func(s Signed) bool { return attest.SameType(s.PredicateType, predicateType) })
 }
 
-// judging decides which entries give way to what is written now.
+// judging decides which entries give way to what is written now, and of what rank
+// those are.
 type judging interface {
 	worthReading(e Entry) bool
-	givesWay(e Entry) bool
+	givesWay(e Entry) (rank, bool)
 }
 
 // judge decides which entries give way to what is signed now, each once: an
 // entry does not change under its digest.
 type judge struct {
-	signed   []Signed
-	replaces func(Entry) bool
-	known    map[string]bool
+	signed []Signed
+	mine   func(attest.Envelope) bool
+	same   func(Entry) bool // what is signed now, in other words; nil: nothing is
+	known  map[string]verdict
+}
+
+// verdict is what was decided about an entry.
+type verdict struct {
+	rank  rank
+	gives bool
 }
 
 func newJudge(signed []Signed, mine func(attest.Envelope) bool) judge {
-	return judge{signed: signed, replaces: Replaces(signed, mine), known: map[string]bool{}}
+	return judge{signed: signed, mine: mine, known: map[string]verdict{}}
+}
+
+// replaces judges an entry that was read.
+func (j judge) replaces(e Entry) (rank, bool) {
+	envelope, err := e.Envelope()
+	if err != nil || !j.mine(envelope) && (j.same == nil || !j.same(e)) {
+		return rank{}, false
+	}
+	statement, err := attest.ParseStatement(envelope.Payload())
+	return rankOf(statement, e.Digest), err == nil && ofTypes(j.signed, statement.PredicateType)
 }
 
 // worthReading reports whether an entry must be read to be judged: it claims a
@@ -107,14 +122,14 @@ func (j judge) worthReading(e Entry) bool {
 
 // givesWay returns the verdict about an entry; one that was not worth reading
 // stays.
-func (j judge) givesWay(e Entry) bool {
-	verdict, known := j.known[e.key()]
+func (j judge) givesWay(e Entry) (rank, bool) {
+	v, known := j.known[e.key()]
 	if known || e.Raw == nil {
-		return verdict
+		return v.rank, v.gives
 	}
-	verdict = j.replaces(e)
-	j.known[e.key()] = verdict
-	return verdict
+	v.rank, v.gives = j.replaces(e)
+	j.known[e.key()] = v
+	return v.rank, v.gives
 }
 
 func (e Entry) layerName() string { return layerName(e.Digest, e.vouching[signatureAnnotation]) }
@@ -194,7 +209,8 @@ func describe(format Format, layer v1.Descriptor, claimedType string) Entry {
 
 // Receipt is what a person should know of a write that succeeded.
 type Receipt struct {
-	Stale []string // digests of manifests that gave way and that the registry would not remove
+	Stale      []string // digests of manifests that gave way and that the registry would not remove
+	Superseded []string // predicate types of which a newer one of this signer, attached meanwhile, is there instead
 }
 
 // EntryOf returns what a listing in a format would show of an envelope that was

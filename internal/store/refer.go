@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,6 +40,9 @@ func (b Bundles) attach(ctx context.Context, s attest.Subject, signed []Signed, 
 	if err := w.stage(ctx, signed); err != nil {
 		return Receipt{}, explainWrite(ctx, FormatBundle, b.Location(s), err)
 	}
+	if w.ranks, err = ranks(signed, w.digests()); err != nil {
+		return Receipt{}, err
+	}
 	before, err := w.list(ctx)
 	if err != nil {
 		return Receipt{}, explain(ctx, err)
@@ -48,7 +50,7 @@ func (b Bundles) attach(ctx context.Context, s attest.Subject, signed []Signed, 
 	if before.shadowed {
 		return Receipt{}, w.noPlace()
 	}
-	old, err := w.superseded(ctx, before.descriptors)
+	old, err := w.giving(ctx, before.descriptors)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -59,7 +61,8 @@ func (b Bundles) attach(ctx context.Context, s attest.Subject, signed []Signed, 
 	if before.api || listed {
 		return w.finish(ctx, old)
 	}
-	return Receipt{}, settle(ctx, s, w)
+	err = settle(ctx, s, w)
+	return Receipt{Superseded: w.lost}, err
 }
 
 // referrerWriter writes the same bundles about one subject.
@@ -68,6 +71,10 @@ type referrerWriter struct {
 	store Bundles
 	judge judge
 	added []staged
+	ranks []rank // of what is added
+
+	wrote bool     // and has to again: somebody else is at work
+	lost  []string // types of which another job's was newer
 }
 
 // newReferrerWriter lets a bundle that is added give way to itself, too: it may be
@@ -75,14 +82,13 @@ type referrerWriter struct {
 // it for when the list is read again.
 func newReferrerWriter(r referring, b Bundles, signed []Signed, mine func(attest.Envelope) bool) *referrerWriter {
 	w := &referrerWriter{referring: r, store: b, judge: newJudge(signed, mine)}
-	replaces := w.judge.replaces
-	w.judge.replaces = func(e Entry) bool { return replaces(e) || w.adds(e) }
+	w.judge.same = w.adds
 	return w
 }
 
-// superseded returns the digests of the bundles that give way.
-func (w *referrerWriter) superseded(ctx context.Context, descriptors []v1.Descriptor) ([]string, error) {
-	var old []string
+// giving returns the bundles that give way.
+func (w *referrerWriter) giving(ctx context.Context, descriptors []v1.Descriptor) ([]rank, error) {
+	var old []rank
 	for _, e := range w.entries(ctx, descriptors, w.judge.worthReading) {
 		if e.Unread {
 			if listed, err := w.lists(ctx, e.Digest); err == nil && !listed {
@@ -91,11 +97,27 @@ func (w *referrerWriter) superseded(ctx context.Context, descriptors []v1.Descri
 			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
 				"and if it stays so, repair this referrer or remove it from the list: the others are evidence, too")
 		}
-		if !slices.Contains(w.digests(), e.Digest) && w.judge.givesWay(e) {
-			old = append(old, e.Digest)
+		if r, gives := w.judge.givesWay(e); gives && !slices.Contains(w.digests(), e.Digest) {
+			old = append(old, r)
 		}
 	}
 	return old, nil
+}
+
+// yield leaves out of what is added what others attached a newer one of, and returns
+// the digests of what gives way to the rest, and of what is left out.
+func (w *referrerWriter) yield(old []rank) (giving, left []string) {
+	if w.wrote {
+		lost, before := overtaken(w.ranks, old), w.digests()
+		w.lost = append(w.lost, lost...)
+		w.added, w.ranks = without(w.added, w.ranks, lost)
+		old = slices.DeleteFunc(old, func(r rank) bool { return r.isOf(w.lost) })
+		left = slices.DeleteFunc(before, func(d string) bool { return slices.Contains(w.digests(), d) })
+	}
+	for _, r := range old {
+		giving = append(giving, r.name)
+	}
+	return giving, left
 }
 
 // adds reports whether an entry is one of the bundles that are added, in a
@@ -136,24 +158,6 @@ func (w *referrerWriter) undo(ctx context.Context, digests []string) []string {
 	})
 }
 
-// finish waits until the registry lists what was written, and removes what gives
-// way to it.
-func (w *referrerWriter) finish(ctx context.Context, old []string) (Receipt, error) {
-	for attempt := range attempts {
-		list, err := w.list(ctx)
-		if err != nil {
-			return Receipt{}, explain(ctx, err)
-		}
-		if containsAll(digestsIn(list.descriptors), w.digests()) {
-			return Receipt{Stale: w.removeAll(ctx, old)}, nil
-		}
-		if err := pause(ctx, attempt); err != nil {
-			return Receipt{}, err
-		}
-	}
-	return Receipt{}, errors.New("the registry took the bundles, but does not list them as referrers")
-}
-
 // removeAll removes manifests and returns those that the registry keeps.
 func (w *referrerWriter) removeAll(ctx context.Context, digests []string) []string {
 	if len(digests) == 0 {
@@ -173,11 +177,15 @@ func (w *referrerWriter) write(ctx context.Context) (*writing, error) {
 	if err != nil {
 		return nil, explain(ctx, err)
 	}
-	old, err := w.superseded(ctx, current.descriptors)
+	old, err := w.giving(ctx, current.descriptors)
 	if err != nil {
 		return nil, err
 	}
-	index := w.merge(current.index, old)
+	gone, left := w.yield(old)
+	if len(w.added) == 0 {
+		return nothingLeft(nil)
+	}
+	index := w.merge(current.index, append(gone, left...))
 	raw, err := json.Marshal(index)
 	if err != nil {
 		return nil, err
@@ -186,6 +194,7 @@ func (w *referrerWriter) write(ctx context.Context) (*writing, error) {
 	if now, err := w.fallback(ctx); err != nil || now.digest != current.digest {
 		return nil, explain(ctx, err)
 	}
+	w.wrote = true
 	if _, err := w.put(ctx, w.fallbackTag(), types.OCIImageIndex, raw); err != nil {
 		return nil, passing(err, explainWrite(ctx, FormatBundle, w.repo.Tag(w.fallbackTag()).String(), err))
 	}

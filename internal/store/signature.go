@@ -39,7 +39,8 @@ func (s Signatures) List(ctx context.Context, subject attest.Subject) ([]Entry, 
 }
 
 // Attach writes a signature of a subject. mine tells whether one that is already
-// there gives way; all others are kept. It promises what Att.Attach does.
+// there gives way; all others are kept. It promises what Att.Attach does: where a
+// job of the same signer does so at once, one of the two signatures is there.
 func (s Signatures) Attach(ctx context.Context, subject attest.Subject, signature attest.Signature, mine func(attest.Signature) bool) error {
 	annotations, err := annotate(signature.Proof)
 	if err != nil {
@@ -55,6 +56,7 @@ func (s Signatures) Attach(ctx context.Context, subject attest.Subject, signatur
 		return fmt.Errorf("attaching the signature to %s: %w", subject, err)
 	}
 	w.judge = signatureJudge{mine}
+	w.ranks = []rank{{name: layerNames(w.added)[0]}}
 	return settle(ctx, subject, w)
 }
 
@@ -83,7 +85,7 @@ type signatureJudge struct {
 
 func (j signatureJudge) worthReading(e Entry) bool { return e.Err == nil && e.Size <= maxPayload }
 
-func (j signatureJudge) givesWay(e Entry) bool {
+func (j signatureJudge) givesWay(e Entry) (rank, bool) {
 	signature, err := e.Signature()
-	return err == nil && j.mine(signature)
+	return rank{name: e.layerName()}, err == nil && j.mine(signature)
 }

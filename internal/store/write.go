@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -33,9 +34,13 @@ type writer struct {
 	subject attest.Subject
 	tag     name.Tag
 	added   []oci.Signature
+	ranks   []rank         // of what is added
 	puller  *remote.Puller // keeps its login, so that a look is one request
 	pusher  *remote.Pusher // as a write is
 	judge   judging
+
+	wrote      bool     // and has to again: somebody else is at work
+	superseded []string // types of which another job's was newer
 }
 
 // newWriter uploads the layers of what is added. Nobody sees them before the
@@ -72,8 +77,8 @@ func (w *writer) write(ctx context.Context) (*writing, error) {
 		return nil, err
 	}
 	staying, err := w.keep(ctx, current)
-	if err != nil {
-		return nil, err
+	if err != nil || len(w.added) == 0 {
+		return nothingLeft(err)
 	}
 	all, err := w.merge(current, staying)
 	if err != nil {
@@ -94,6 +99,7 @@ func (w *writer) write(ctx context.Context) (*writing, error) {
 	if now, err := w.digest(ctx); err != nil || now != current.digest {
 		return nil, err
 	}
+	w.wrote = true
 	if err := w.pusher.Put(ctx, w.tag, all); err != nil {
 		return nil, passing(err, explainWrite(ctx, FormatAtt, w.tag.String(), err))
 	}
@@ -125,16 +131,31 @@ func (w *writer) merge(current content, staying []oci.Signature) (v1.Image, erro
 }
 
 // keep returns the layers that stay: all but those that give way to what is
-// added, and what is added itself.
+// added, and what is added itself. What is newer than that is not replaced: then
+// less is added.
 func (w *writer) keep(ctx context.Context, current content) ([]oci.Signature, error) {
 	fresh := layerNames(w.added)
-	var kept []oci.Signature
-	for i, e := range current.entries(ctx, w.Format(), w.judge.worthReading) {
+	rivals := map[int]rank{}
+	entries := current.entries(ctx, w.Format(), w.judge.worthReading)
+	for i, e := range entries {
 		if e.Unread {
 			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
 				"and if it stays so, repair or remove this layer of %s: the others are evidence, too", w.tag)
 		}
-		if !w.judge.givesWay(e) && !slices.Contains(fresh, e.layerName()) {
+		if r, gives := w.judge.givesWay(e); gives && !slices.Contains(fresh, e.layerName()) {
+			rivals[i] = r
+		}
+	}
+	if w.wrote {
+		lost := overtaken(w.ranks, slices.Collect(maps.Values(rivals)))
+		w.superseded = append(w.superseded, lost...)
+		w.added, w.ranks = without(w.added, w.ranks, lost)
+		maps.DeleteFunc(rivals, func(_ int, r rank) bool { return r.isOf(w.superseded) })
+		fresh = layerNames(w.added)
+	}
+	var kept []oci.Signature
+	for i, e := range entries {
+		if _, gives := rivals[i]; !gives && !slices.Contains(fresh, e.layerName()) {
 			kept = append(kept, keptLayer{current.layers[i], current.manifest.Layers[i]})
 		}
 	}

@@ -1,0 +1,141 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/catalog"
+	"github.com/hallmark-ci/hallmark/internal/finding"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/store"
+)
+
+// overtaking is a store in which something happens after each set was attached.
+type overtaking struct {
+	pipeline.Store
+	then func()
+}
+
+func (o overtaking) Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (store.Receipt, error) {
+	receipt, err := o.Store.Attach(ctx, s, signed, mine)
+	o.then()
+	return receipt, err
+}
+
+// at is a scanner that is done at a time.
+type at struct {
+	scanner
+	finished time.Time
+}
+
+func (a at) Scan(ctx context.Context, bom catalog.SBOM) (finding.Scan, error) {
+	scan, err := a.scanner.Scan(ctx, bom)
+	scan.Finished = a.finished
+	return scan, err
+}
+
+func scansAt(finished time.Time, findings ...finding.Finding) func(context.Context) (pipeline.Scanner, error) {
+	return func(context.Context) (pipeline.Scanner, error) {
+		return at{scanner: scanner{findings: findings}, finished: finished}, nil
+	}
+}
+
+// What another job of the same signer attached meanwhile stands for this run's, if it
+// is not older. The run is judged by both, so that neither hides what the other found.
+func TestARunThatIsOvertaken(t *testing.T) {
+	tests := []struct {
+		name          string
+		own, other    []finding.Finding
+		after         time.Duration // that the other was made
+		verdict       policy.Outcome
+		fails, stolen bool // stolen: the other is of another signer
+	}{
+		{name: "both clean", after: time.Minute, verdict: policy.Pass},
+		{name: "own finds more", own: []finding.Finding{critical()}, after: time.Minute, verdict: policy.Deny},
+		{name: "the other finds more", other: []finding.Finding{critical()}, after: time.Minute, verdict: policy.Deny},
+		{name: "by an older one", after: -time.Minute, fails: true},
+		{name: "by another signer", after: time.Minute, fails: true, stolen: true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := newPlace(t)
+			rooms := p.rooms
+			other := p.rooms
+			other.Database = scansAt(noon().Add(test.after), test.other...)
+			if test.stolen {
+				key := newKey(t)
+				other.Signer, other.Own, other.Trust = key, trustIn(t, key), trustIn(t, key)
+			}
+			cutoff, err := finding.ParseCutoff("critical")
+			must(t, err)
+			job := p.job()
+			job.Formats, job.Rules = nil, policy.Rules{Cutoff: cutoff}
+			rooms.Database = scansAt(noon(), test.own...)
+			rooms.Stores = []pipeline.Store{overtaking{rooms.Stores[0], func() {
+				if test.stolen {
+					p.clear(t)
+				}
+				_, err := pipeline.Run(t.Context(), job, other)
+				must(t, err)
+			}}}
+			result, err := pipeline.Run(t.Context(), job, rooms)
+			if test.fails {
+				refused(t, err, "the attestation of type vuln is not there")
+				return
+			}
+			must(t, err)
+			if result.Verdict.Outcome != test.verdict {
+				t.Errorf("verdict %s, want %s", result.Verdict.Outcome, test.verdict)
+			}
+			if notes := strings.Join(result.Notes, "; "); !strings.Contains(notes, "another job of this signer attached an attestation of type vuln") {
+				t.Errorf("notes %q do not tell", notes)
+			}
+		})
+	}
+}
+
+// clear removes what is attached to the image.
+func (p *place) clear(t *testing.T) {
+	t.Helper()
+	s, err := p.rooms.Images.Resolve(t.Context(), p.reference)
+	must(t, err)
+	tag, err := store.NewAtt(nil, nil).Location(s)
+	must(t, err)
+	must(t, remote.Delete(tag))
+}
+
+// Jobs of one signer at once all succeed, and leave one attestation of a type in
+// each format.
+func TestManyJobsOfOneSignerAtOnce(t *testing.T) {
+	p := newPlace(t)
+	p.inBoth()
+	var group sync.WaitGroup
+	for i := range 6 {
+		job := p.reviewed(t, p.reference)
+		job.Brought = []attest.Predicate{reviewThat(t, fmt.Sprint(i)), {Type: attest.TypeSLSA1, Body: fmt.Appendf(nil,
+			`{"runDetails":{"metadata":{"finishedOn":"2026-11-02T10:00:%02dZ"}},"by":"%d"}`, i%3, i)}}
+		group.Go(func() {
+			if _, err := pipeline.Attest(t.Context(), job, p.rooms); err != nil {
+				t.Errorf("job %d: %v", i, err)
+			}
+		})
+	}
+	group.Wait()
+	s, err := p.rooms.Images.Resolve(t.Context(), p.reference)
+	must(t, err)
+	for _, one := range p.rooms.Stores {
+		entries, err := one.List(t.Context(), s)
+		must(t, err)
+		if len(entries) != 2 {
+			t.Errorf("%s: %d attached, want one of each of 2 types", one.Format(), len(entries))
+		}
+	}
+}

@@ -10,7 +10,6 @@
 #     - {framework: CIS Software Supply Chain, control: 4.2.1}
 #     - {framework: NIST SSDF, control: PS.2.1}
 #     - {framework: OWASP SCVS, control: "2.5"}
-#     - {framework: SLSA, control: provenance-authentic}
 #     - {framework: ISO/IEC 27001, control: A.8.24}
 #   params:
 #     signers: {description: "signers as verify shows them, with patterns: key sha256:1a90…, or ada@example.com (issuer https://accounts.example.com)"}

@@ -11,6 +11,7 @@
 #     - {framework: SLSA, control: follow-a-consistent-build-process}
 #     - {framework: SLSA, control: distribute-provenance}
 #     - {framework: SLSA, control: provenance-exists}
+#     - {framework: SLSA, control: provenance-authentic}
 #     - {framework: CIS Software Supply Chain, control: 3.1.3}
 #     - {framework: CIS Software Supply Chain, control: 4.4.1}
 #     - {framework: NIST SSDF, control: PS.3.2}

@@ -1,9 +1,10 @@
 # METADATA
 # title: The SBOM says what it has to
 # description: >-
-#   Every component has what the minimum elements of NTIA ask for: name, version, an identifier; and the SBOM itself has an author, a time
-#   and dependencies. An SBOM that leaves them out cannot be matched with an advisory. What else is asked for, such as the fields of BSI
-#   TR-03183-2, is a parameter. Where suppliers are not known, as for most packages that a scan of an image finds, it warns.
+#   Every component has what the minimum elements of NTIA ask for: name, version, an identifier; and the SBOM itself has an author and
+#   a time. An SBOM that leaves them out cannot be matched with an advisory. What else is asked for, such as the fields of BSI
+#   TR-03183-2, is a parameter. Of suppliers and of which component
+#   needs which it warns: for most packages in an image nobody knows.
 # custom:
 #   severity: medium
 #   fix: make the SBOM with a tool that knows the field, or ask for less by deny_on and warn_on
@@ -15,10 +16,10 @@
 #     - {framework: EU CRA, control: II (1)}
 #   params:
 #     deny_on:
-#       default: [name, version, identifier, dependencies, author, timestamp]
+#       default: [name, version, identifier, author, timestamp]
 #       description: "the elements that must not be missing. Of components: name, version, identifier, supplier, licence, hash, sha512, creator, filename, executable, archive, structured. Of the SBOM: dependencies, author, timestamp, contact, address. TR-03183-2 asks for all but supplier and hash"
 #     warn_on:
-#       default: [supplier]
+#       default: [supplier, dependencies]
 #       description: the elements that are warned about
 package hallmark.sbom_complete
 

@@ -30,18 +30,36 @@ func TestAssess(t *testing.T) {
 	}{
 		{"nobody claims any", []Result{result("p", Pass)}, nil},
 		{"a framework as a whole is no control", []Result{result("p", Pass, Control{Framework: "Rules of the house"})}, nil},
-		{"one of two denies, in any order", []Result{result("p", Deny, doors), result("q", Pass, doors), result("r", Undecided, doors)},
-			[]string{"Rules of the house 1 not met: p deny, q pass, r undecided", "Rules of the house 2 not assessed:"}},
-		{"one of two denies, last", []Result{result("q", Pass, doors), result("r", Undecided, doors), result("p", Deny, doors)},
-			[]string{"Rules of the house 1 not met: q pass, r undecided, p deny", "Rules of the house 2 not assessed:"}},
-		{"undecided is not met", []Result{result("p", Undecided, doors), result("q", Pass, doors)},
-			[]string{"Rules of the house 1 not assessed: p undecided, q pass", "Rules of the house 2 not assessed:"}},
-		{"undecided after a pass is not met", []Result{result("q", Pass, doors), result("p", Undecided, doors)},
-			[]string{"Rules of the house 1 not assessed: q pass, p undecided", "Rules of the house 2 not assessed:"}},
-		{"all pass", []Result{result("p", Pass, doors, lights), result("q", Pass, doors)},
-			[]string{"Rules of the house 1 met: p pass, q pass", "Rules of the house 2 met: p pass"}},
-		{"a framework that the map does not know", []Result{result("p", Pass, own, doors)},
-			[]string{"Rules of the house 1 met: p pass", "Rules of the house 2 not assessed:", "Mine 9 met: p pass"}},
+		{
+			"one of two denies, in any order",
+			[]Result{result("p", Deny, doors), result("q", Pass, doors), result("r", Undecided, doors)},
+			[]string{"Rules of the house 1 not met: p deny, q pass, r undecided", "Rules of the house 2 not assessed:"},
+		},
+		{
+			"one of two denies, last",
+			[]Result{result("q", Pass, doors), result("r", Undecided, doors), result("p", Deny, doors)},
+			[]string{"Rules of the house 1 not met: q pass, r undecided, p deny", "Rules of the house 2 not assessed:"},
+		},
+		{
+			"undecided is not met",
+			[]Result{result("p", Undecided, doors), result("q", Pass, doors)},
+			[]string{"Rules of the house 1 not assessed: p undecided, q pass", "Rules of the house 2 not assessed:"},
+		},
+		{
+			"undecided after a pass is not met",
+			[]Result{result("q", Pass, doors), result("p", Undecided, doors)},
+			[]string{"Rules of the house 1 not assessed: q pass, p undecided", "Rules of the house 2 not assessed:"},
+		},
+		{
+			"all pass",
+			[]Result{result("p", Pass, doors, lights), result("q", Pass, doors)},
+			[]string{"Rules of the house 1 met: p pass, q pass", "Rules of the house 2 met: p pass"},
+		},
+		{
+			"a framework that the map does not know",
+			[]Result{result("p", Pass, own, doors)},
+			[]string{"Rules of the house 1 met: p pass", "Rules of the house 2 not assessed:", "Mine 9 met: p pass"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			known, err := ParseControls([]byte(someControls))

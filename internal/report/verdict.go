@@ -30,7 +30,7 @@ type verdictDocument struct {
 	Platforms    []verdictPlatform      `json:"platforms,omitempty"` // of an index
 	Checks       []verdictCheck         `json:"checks"`
 	Frameworks   []policy.Assessment    `json:"frameworks,omitempty"` // whose controls a policy claims
-	Attestations []verdictAttestation   `json:"attestations"` // verified
+	Attestations []verdictAttestation   `json:"attestations"`         // verified
 	Rejected     []verdictRejection     `json:"rejected"`
 	Notes        []string               `json:"notes"`
 }

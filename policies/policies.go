@@ -1,6 +1,6 @@
 // Package policies holds the policies that ship with Hallmark, and the map of the
-// controls that they claim to check. Users name one as hallmark:NAME, or all of
-// them as hallmark:all.
+// controls that they claim to check. Users name one as hallmark:NAME, several as
+// hallmark:baseline, and every one as hallmark:all.
 package policies
 
 import (
@@ -14,6 +14,12 @@ import (
 
 //go:embed *.rego lib controls.yaml
 var files embed.FS //nolint:gochecknoglobals // the compiler fills it, and nobody can change it
+
+// Names of several policies at once.
+const (
+	All      = "all"      // every policy: those that need parameters are undecided until these are set
+	Baseline = "baseline" // those that need neither parameters nor evidence that hallmark run does not make itself
+)
 
 // Controls returns the control map, YAML.
 func Controls() ([]byte, error) { return files.ReadFile("controls.yaml") }
@@ -31,10 +37,21 @@ func Names() []string {
 	return names
 }
 
+// Expand returns the policies that a name stands for: itself, or several.
+func Expand(name string) []string {
+	switch name {
+	case All:
+		return Names()
+	case Baseline:
+		return []string{"no-critical", "no-known-exploited", "non-root", "sbom-complete", "sbom-present", "scan-present", "supported-distribution"}
+	}
+	return []string{name}
+}
+
 // Read returns the text of a policy.
 func Read(name string) (string, error) {
 	if !slices.Contains(Names(), name) {
-		return "", fmt.Errorf("there is no policy hallmark:%s; there are %s", name, strings.Join(Names(), ", "))
+		return "", fmt.Errorf("there is no policy hallmark:%s; there are %s, %s, %s", name, Baseline, All, strings.Join(Names(), ", "))
 	}
 	text, err := files.ReadFile(name + ".rego")
 	return string(text), err

@@ -80,7 +80,7 @@ func inputs() []input {
 		{name: "keep-history", kind: boolean, preset: "false", usage: "keep this signer's earlier attestations of the same types", commands: attesting},
 		{name: "sign", kind: boolean, preset: "false", usage: "sign the image itself, too, as cosign sign does", commands: []string{cmdRun}},
 		{name: "push", kind: boolean, preset: "true", usage: "write to the registry; --push=false does everything else", commands: []string{cmdRun}},
-		{name: "policy", kind: list, usage: "what decides: Rego files and folders, hallmark:NAME for one that ships, hallmark:all", commands: deciding},
+		{name: "policy", kind: list, usage: "what decides: Rego files and folders, hallmark:NAME for one that ships, hallmark:baseline, hallmark:all", commands: deciding},
 		{name: "policy-data", usage: "YAML or JSON file with the parameters of policies, which they read as data.params", commands: deciding},
 		{name: "attest-verdict", preset: "auto", usage: "attest what the gate came to (SLSA verification summary); auto: if there are policies", commands: []string{cmdRun}},
 		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: gating},

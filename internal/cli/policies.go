@@ -72,14 +72,11 @@ func policyFiles(sources []string) ([]policy.File, error) {
 	return files, err
 }
 
-// shippedFiles returns a policy that comes with the program, or all of them.
+// shippedFiles returns a policy that comes with the program, or those that a name
+// stands for.
 func shippedFiles(name string) ([]policy.File, error) {
-	names := []string{name}
-	if name == "all" {
-		names = policies.Names()
-	}
 	var files []policy.File
-	for _, n := range names {
+	for _, n := range policies.Expand(name) {
 		text, err := policies.Read(n)
 		if err != nil {
 			return nil, fault.Undecidedf("loading policies: %w", err)

@@ -21,6 +21,7 @@ type Policy struct {
 	reads    reading
 	params   ast.Value // data.params, as its own dialect sees it
 	imported []File    // the libraries that it uses
+	known    Controls  // that it was compiled with
 	problems []string
 }
 
@@ -80,6 +81,7 @@ func Compile(files []File, s Setting) []Policy {
 		}
 	}
 	for i := range policies {
+		policies[i].known = s.Controls
 		if policies[i].module != nil {
 			policies[i].problems = explain(policies[i].build(libraries, s.Params))
 		}

@@ -62,7 +62,11 @@ type Image struct {
 // is the newest; without one, nobody asked about it.
 func (r Rules) Decide(ctx context.Context, e Evidence) Verdict {
 	results := append(r.decidePolicies(ctx, e), r.decideScan(e)...)
-	return Verdict{Outcome: worst(results), Results: results}
+	verdict := Verdict{Outcome: worst(results), Results: results}
+	for _, p := range r.Policies {
+		verdict.Known = p.known // one map for all that were compiled together
+	}
+	return verdict
 }
 
 // decidePolicies asks the policies about each attestation, and those of the

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,5 +53,34 @@ func TestExamples(t *testing.T) {
 				t.Errorf("reason = %q, want %q", verdict.Results[0].Reasons[0], c.reason)
 			}
 		})
+	}
+}
+
+// The policy by which the documentation teaches its own dialect.
+func TestTheDocumentedPolicy(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "policies.md"))
+	must(t, err)
+	_, rest, _ := strings.Cut(string(page), "```rego\n")
+	text, _, _ := strings.Cut(rest, "```")
+	rules := Rules{Policies: Compile([]File{{Name: "no_banned.rego", Text: text}}, Setting{})}
+	n := newNotary(t)
+	for _, c := range []struct {
+		sbom   string
+		want   Outcome
+		reason string
+	}{
+		{"", Undecided, "no attestation of type cyclonedx or spdx was verified, and the policy reads it"},
+		{`{}`, Deny, "the SBOM is not CycloneDX (fix: use the successor that the list of packages names)"},
+		{`{"components":[{"name":"left-pad"}]}`, Deny, "left-pad was given up (fix: use the successor that the list of packages names)"},
+		{`{"components":[{"name":"zlib"}]}`, Pass, ""},
+	} {
+		e := Evidence{Now: today()}
+		if c.sbom != "" {
+			e.Verified = []verify.Verified{n.object(t, attest.TypeCycloneDX, c.sbom)}
+		}
+		r := rules.Decide(t.Context(), e).Results[0]
+		if have := strings.Join(sentences(r.Reasons), "\n"); r.Outcome != c.want || have != c.reason {
+			t.Errorf("%s: %s, %q", c.sbom, r.Outcome, have)
+		}
 	}
 }

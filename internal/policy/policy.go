@@ -138,6 +138,7 @@ const (
 type Verdict struct {
 	Outcome Outcome  `json:"outcome"`
 	Results []Result `json:"results"` // the policies as loaded, then the built-in rules
+	Known   Controls `json:"-"`       // that the policies could have claimed, for Assess
 }
 
 // worst returns the outcome of all results together: deny before undecided
@@ -161,7 +162,7 @@ func (v Verdict) About(platform string) Verdict {
 	for i := range results {
 		results[i].Platform = platform
 	}
-	return Verdict{Outcome: v.Outcome, Results: results}
+	return Verdict{Outcome: v.Outcome, Results: results, Known: v.Known}
 }
 
 // Together returns the verdict of several, which is the worst of them. None is
@@ -172,6 +173,9 @@ func Together(verdicts ...Verdict) Verdict {
 		all.Results = append(all.Results, v.Results...)
 		if i == 0 || v.Outcome == Deny || v.Outcome == Undecided && all.Outcome != Deny {
 			all.Outcome = v.Outcome
+		}
+		if len(all.Known.frameworks) == 0 {
+			all.Known = v.Known
 		}
 	}
 	return all

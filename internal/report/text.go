@@ -44,6 +44,7 @@ func Text(r pipeline.Result, style Style) []byte {
 	t.platforms(r)
 	t.attestations(r)
 	t.checks(r.Verdict)
+	t.frameworks(r.Verdict)
 	for _, note := range r.Notes {
 		t.line("\n" + t.paint(yellow, "note") + "  " + plain.Line(note, textLimit))
 	}
@@ -57,6 +58,7 @@ func Checks(s attest.Subject, v policy.Verdict, style Style) []byte {
 	t.field("image", s.Requested())
 	t.field("digest", s.Digest().DigestStr())
 	t.checks(v)
+	t.frameworks(v)
 	t.line("\n" + t.paint(bold, "verdict") + "  " + t.outcome(v.Outcome))
 	return t.out.Bytes()
 }

@@ -29,7 +29,8 @@ type verdictDocument struct {
 	Packages     map[string]int         `json:"packages,omitempty"`
 	Platforms    []verdictPlatform      `json:"platforms,omitempty"` // of an index
 	Checks       []verdictCheck         `json:"checks"`
-	Attestations []verdictAttestation   `json:"attestations"` // verified
+	Frameworks   []policy.Assessment    `json:"frameworks,omitempty"` // whose controls a policy claims
+	Attestations []verdictAttestation   `json:"attestations"`         // verified
 	Rejected     []verdictRejection     `json:"rejected"`
 	Notes        []string               `json:"notes"`
 }
@@ -83,6 +84,7 @@ func Verdict(r pipeline.Result) ([]byte, error) {
 		Verdict:      outcome(r).String(),
 		Pushed:       r.Pushed,
 		Checks:       checks(r.Verdict),
+		Frameworks:   policy.Assess(r.Verdict, r.Verdict.Known),
 		Attestations: attestations(r),
 		Rejected:     []verdictRejection{},
 		Notes:        append([]string{}, r.Notes...),
@@ -197,9 +199,10 @@ func fileName(s string) string {
 // ChecksJSON returns a verdict on an image alone: what gate --output json prints.
 func ChecksJSON(s attest.Subject, v policy.Verdict) ([]byte, error) {
 	return indented("the verdict", struct {
-		Image   string         `json:"image"`
-		Digest  string         `json:"digest"`
-		Verdict string         `json:"verdict"`
-		Checks  []verdictCheck `json:"checks"`
-	}{s.String(), s.Digest().DigestStr(), v.Outcome.String(), checks(v)})
+		Image      string              `json:"image"`
+		Digest     string              `json:"digest"`
+		Verdict    string              `json:"verdict"`
+		Checks     []verdictCheck      `json:"checks"`
+		Frameworks []policy.Assessment `json:"frameworks,omitempty"`
+	}{s.String(), s.Digest().DigestStr(), v.Outcome.String(), checks(v), policy.Assess(v, v.Known)})
 }

@@ -1,0 +1,37 @@
+# METADATA
+# title: Signed by who is meant to
+# description: >-
+#   Every attestation of the types was signed by a designated signer. The gate believes all of its accepted signers; this says which of them
+#   speaks for what, such as that only the release manager's key may approve.
+# custom:
+#   severity: high
+#   fix: have the designated signer attest it, and remove what others attested
+#   controls:
+#     - {framework: CIS Software Supply Chain, control: 4.2.1}
+#     - {framework: NIST SSDF, control: PS.2.1}
+#     - {framework: OWASP SCVS, control: "2.5"}
+#     - {framework: ISO/IEC 27001, control: A.8.24}
+#   params:
+#     signers: {description: "signers as verify shows them, with patterns: key sha256:1a90…, or ada@example.com (issuer https://accounts.example.com)"}
+#     types: {default: [], description: "types of attestations, by short name or URI, each of which has to be there; [] is all that are there"}
+package hallmark.signed_by
+
+import data.hallmark.lib.texts
+
+deny contains "no attestation was verified" if count(input.attestations) == 0
+
+deny contains {"msg": sprintf("no attestation of type %s was verified", [type]), "id": type} if {
+	some type in data.params.types
+	count(object.get(input.attestations, type, [])) == 0
+}
+
+deny contains {"msg": sprintf("the attestation of type %s is signed by %s", [type, a.signer]), "id": type, "resource": a.signer} if {
+	some type, list in input.attestations
+	asked(type)
+	some a in list
+	not texts.matches(data.params.signers, a.signer)
+}
+
+asked(_) if count(data.params.types) == 0
+
+asked(type) if type in data.params.types

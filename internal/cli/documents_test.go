@@ -81,7 +81,7 @@ func described(i input) string {
 	return words
 }
 
-func quoted(s string) string {
+func quotedLines(s string) string {
 	content, err := json.Marshal(s) // a JSON string is one of YAML
 	if err != nil {
 		panic(err)
@@ -99,7 +99,7 @@ func actionTable() string {
 		case "github-token":
 			more = ", default: \"${{ github.token }}\""
 		}
-		fmt.Fprintf(&out, "  %s: {description: %s%s}\n", i.name, quoted(described(i)), more)
+		fmt.Fprintf(&out, "  %s: {description: %s%s}\n", i.name, quotedLines(described(i)), more)
 	}
 	return out.String()
 }
@@ -120,7 +120,7 @@ func componentInputs() string {
 	var out strings.Builder
 	for _, i := range hosted() {
 		words := strings.Replace(described(i), "; one entry a line", "", 1)
-		kind, preset := "string", quoted(i.preset)
+		kind, preset := "string", quotedLines(i.preset)
 		switch i.kind {
 		case boolean:
 			kind, preset = "boolean", i.preset
@@ -128,7 +128,7 @@ func componentInputs() string {
 			kind, preset = "array", "[]"
 		case text, span:
 		}
-		fmt.Fprintf(&out, "    %s:\n      type: %s\n      description: %s\n", i.name, kind, quoted(words))
+		fmt.Fprintf(&out, "    %s:\n      type: %s\n      description: %s\n", i.name, kind, quotedLines(words))
 		if options := choices(i.name); options != "" {
 			fmt.Fprintf(&out, "      options: [%s]\n", options)
 		}

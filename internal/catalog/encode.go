@@ -47,6 +47,7 @@ func (b SBOM) Encode(format Format) ([]byte, error) {
 // cycloneDX writes version 1.6: the newest that GitLab's validators take.
 func (b SBOM) cycloneDX() ([]byte, error) {
 	bom := cyclonedxhelpers.ToFormatModel(*b.content)
+	nameOwners(bom, b.content)
 	bom.SerialNumber = b.id().URN()
 	bom.Metadata.Timestamp = b.created.Format(time.RFC3339)
 

@@ -20,6 +20,7 @@ const (
 	cmdGate    = "gate"
 	cmdInspect = "inspect"
 	cmdSign    = "sign"
+	cmdRescan  = "rescan"
 	cmdKeygen  = "keygen"
 	cmdDemo    = "demo"
 	cmdVersion = "version"
@@ -39,10 +40,11 @@ type input struct {
 // inputs is the one table that flags, environment variables and documentation
 // come from.
 func inputs() []input {
-	registry := []string{cmdRun, cmdAttest, cmdVerify, cmdGate, cmdInspect, cmdSign}
-	gating := []string{cmdRun, cmdGate}
-	deciding := []string{cmdRun, cmdVerify, cmdGate}
-	signing := []string{cmdRun, cmdAttest, cmdSign}
+	registry := []string{cmdRun, cmdAttest, cmdVerify, cmdGate, cmdInspect, cmdSign, cmdRescan}
+	gating := []string{cmdRun, cmdGate, cmdRescan}
+	deciding := []string{cmdRun, cmdVerify, cmdGate, cmdRescan}
+	scanning := []string{cmdRun, cmdRescan}
+	signing := []string{cmdRun, cmdAttest, cmdSign, cmdRescan}
 	attesting := []string{cmdRun, cmdAttest}
 	return []input{
 		{name: "image", usage: "the image, when it is not given as an argument; a tag is resolved once", commands: registry},
@@ -54,12 +56,12 @@ func inputs() []input {
 		{name: "registry-mirror", kind: list, usage: "HOST=MIRROR or HOST=MIRROR/PREFIX: pull images and oci:// databases from a mirror, as docker.io=mirror.example/dockerhub", commands: []string{cmdRun}},
 		{name: "sbom", kind: list, preset: "cyclonedx", usage: "SBOM formats to attest: cyclonedx, spdx, none", commands: []string{cmdRun}},
 		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}},
-		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: []string{cmdRun}},
+		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: scanning},
 		{name: "vuln-db-max-age", kind: span, preset: "120h", usage: "a scan with an older database is undecided; 0 for any age", commands: gating},
 		{name: "max-scan-age", kind: span, preset: "120h", usage: "an older scan is undecided; 0 for any age", commands: gating},
 		{name: "severity-cutoff", preset: "none", usage: "deny at or above: negligible, low, medium, high, critical", commands: gating},
 		{name: "only-fixed", kind: boolean, preset: "false", usage: "let the cutoff count only findings that have a fix", commands: gating},
-		{name: "vex", kind: list, usage: "OpenVEX or CSAF files, or attested for what is attested to the image: findings that do not affect it do not count", commands: []string{cmdRun}},
+		{name: "vex", kind: list, usage: "OpenVEX or CSAF files, or attested for what is attested to the image: findings that do not affect it do not count", commands: scanning},
 		{name: "waivers", usage: "YAML file of waivers, each with a reason, an approver and an end", commands: gating},
 		{name: "predicate", kind: list, usage: "TYPE=FILE: evidence to attest; TYPE is a short name or a URI", commands: attesting},
 		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run, attest and sign sign with it, verify, gate and inspect take its public half", commands: registry},
@@ -82,7 +84,7 @@ func inputs() []input {
 		{name: "push", kind: boolean, preset: "true", usage: "write to the registry; --push=false does everything else", commands: []string{cmdRun}},
 		{name: "policy", kind: list, usage: "what decides: Rego files and folders, hallmark:NAME for one that ships, hallmark:baseline, hallmark:all", commands: deciding},
 		{name: "policy-data", usage: "YAML or JSON file with the parameters of policies, which they read as data.params", commands: deciding},
-		{name: "attest-verdict", preset: "auto", usage: "attest what the gate came to (SLSA verification summary); auto: if there are policies", commands: []string{cmdRun}},
+		{name: "attest-verdict", preset: "auto", usage: "attest what the gate came to (SLSA verification summary); auto: if there are policies", commands: scanning},
 		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: gating},
 		{name: "output-dir", preset: "hallmark", usage: "folder for reports", commands: []string{cmdRun}},
 		{name: "output-dir", preset: "hallmark-demo", usage: "folder for what the demonstration makes", commands: []string{cmdDemo}},
@@ -91,7 +93,8 @@ func inputs() []input {
 		{name: "type", usage: "only attestations of this predicate type: a short name or a URI", commands: []string{cmdVerify}},
 		{name: "max-age", kind: span, preset: "0", usage: "refuse attestations that are older, or of unknown age; 0 for any age", commands: []string{cmdVerify}},
 		{name: "explain", kind: boolean, preset: "false", usage: "say how a policy that does not pass came to that, line by line", commands: []string{cmdGate}},
-		{name: "output", preset: "table", usage: "table or json", commands: []string{cmdVerify, cmdGate, cmdInspect, cmdVersion}},
+		{name: "output", preset: "table", usage: "table or json", commands: []string{cmdVerify, cmdGate, cmdInspect, cmdRescan, cmdVersion}},
+		{name: "parallel", preset: "4", usage: "how many images are rescanned at a time", commands: []string{cmdRescan}},
 		{name: "extract", usage: "write the statements to this folder", commands: []string{cmdInspect}},
 		{name: "output-key-prefix", preset: "cosign", usage: "the pair is written to PREFIX.key and PREFIX.pub", commands: []string{cmdKeygen}},
 	}

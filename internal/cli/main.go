@@ -189,7 +189,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fault.WithHint(fault.Usagef("%w", err), "%s --help lists the flags", c.CommandPath())
 	})
-	root.AddCommand(a.run(), a.attest(), a.verify(), a.gate(), a.inspect(), a.sign(), a.keygen(), a.demo(), a.version())
+	root.AddCommand(a.run(), a.attest(), a.verify(), a.gate(), a.inspect(), a.sign(), a.rescan(), a.keygen(), a.demo(), a.version())
 	return root
 }
 
@@ -212,7 +212,7 @@ func (a *app) command(name, argument, short string, run func(ctx context.Context
 				return fault.WithHint(fault.Usagef("%s takes no argument %q", name, args[i]),
 					"a switch takes its value behind an equals sign: --switch=%s", args[i])
 			}
-			if most := len(strings.Fields(argument)); len(args) > most {
+			if most := len(strings.Fields(argument)); len(args) > most && !strings.HasSuffix(argument, "...]") {
 				return fault.WithHint(fault.Usagef("%s takes %s, and %q is one too many", name, []string{"no argument", "one argument"}[most], args[most]),
 					"a list is given by repeating its flag")
 			}

@@ -104,6 +104,11 @@ func (a *app) databases(v values, p place) (*databases, error) {
 	if err != nil || !wanted {
 		return nil, err
 	}
+	return a.database(v, p)
+}
+
+// database returns the vulnerability database that is asked for, not yet open.
+func (a *app) database(v values, p place) (*databases, error) {
 	cache, err := a.cacheDir()
 	if err != nil {
 		return nil, err

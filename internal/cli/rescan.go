@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/report"
+)
+
+func (a *app) rescan() *cobra.Command {
+	return a.command(cmdRescan, "[IMAGE...]", "Scan attested SBOMs again, without pulling the images, and renew scans and verdicts",
+		func(ctx context.Context, v values, args []string) error {
+			return a.timed(ctx, v, func(ctx context.Context) error { return a.rescanJob(ctx, v, args) })
+		})
+}
+
+// maxParallel bounds how many images are rescanned at a time.
+const maxParallel = 64
+
+func (a *app) rescanJob(ctx context.Context, v values, args []string) error {
+	format, err := v.oneOf("output", "table", "json")
+	if err != nil {
+		return err
+	}
+	parallel, err := strconv.Atoi(v.text("parallel"))
+	if err != nil || parallel < 1 || parallel > maxParallel {
+		return fault.Usagef("parallel is %q: it is a number of images, 1 to %d", v.text("parallel"), maxParallel)
+	}
+	if len(args) == 0 {
+		args = v.list("image")
+	}
+	if len(args) == 0 {
+		return fault.WithHint(fault.Usagef("no image given"), "name one or more: hallmark rescan IMAGE...")
+	}
+	job, err := a.rescanned(v)
+	if err != nil {
+		return err
+	}
+	db, scanner, err := a.openOnce(ctx, v, args[0])
+	if err != nil {
+		return err
+	}
+	rows := a.rescanAll(ctx, v, job, rescanning{images: args, parallel: parallel, scanner: scanner})
+	if err := errors.Join(db.close(), ctx.Err()); err != nil {
+		return err
+	}
+	return a.tellRescanned(format, rows)
+}
+
+// rescanned reads what is asked for of each image.
+func (a *app) rescanned(v values) (pipeline.Job, error) {
+	rules, err := a.rules(v)
+	if err != nil {
+		return pipeline.Job{}, err
+	}
+	if err := a.checkPolicies(rules.Policies); err != nil {
+		return pipeline.Job{}, err
+	}
+	job := pipeline.Job{Push: true, Rules: rules, CI: a.jobFacts(), Version: buildVersion()}
+	if job.SayVerdict, err = saysVerdict(v, rules); err != nil {
+		return pipeline.Job{}, err
+	}
+	return job, suppressions(v, &job)
+}
+
+// openOnce opens the database that all images are scanned with.
+func (a *app) openOnce(ctx context.Context, v values, first string) (*databases, pipeline.Scanner, error) {
+	p, err := a.place(v, []string{first})
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := a.database(v, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	scanner, err := db.open(ctx)
+	return db, scanner, err
+}
+
+// rescanning is what is to be rescanned, and with what.
+type rescanning struct {
+	images   []string
+	parallel int
+	scanner  pipeline.Scanner
+}
+
+// rescanAll rescans images, some at a time. One that fails does not stop the rest.
+func (a *app) rescanAll(ctx context.Context, v values, job pipeline.Job, what rescanning) []report.Rescanned {
+	rows := make([]report.Rescanned, len(what.images))
+	slots := make(chan struct{}, what.parallel)
+	var all sync.WaitGroup
+	for i, reference := range what.images {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			rows[i] = report.Rescanned{Image: reference}
+			rows[i].Result, rows[i].Err = a.rescanOne(ctx, v, job, reference, what.scanner)
+		})
+	}
+	all.Wait()
+	return rows
+}
+
+func (a *app) rescanOne(ctx context.Context, v values, job pipeline.Job, reference string, scanner pipeline.Scanner) (pipeline.Result, error) {
+	p, err := a.place(v, []string{reference})
+	if err != nil {
+		return pipeline.Result{}, err
+	}
+	rooms, err := a.rooms(ctx, v, p, true)
+	if err != nil {
+		return pipeline.Result{}, err
+	}
+	rooms.Progress = quiet{} // of many at once, nobody could tell whose stage it is
+	rooms.Database = func(context.Context) (pipeline.Scanner, error) { return scanner, nil }
+	job.Reference = p.reference
+	return pipeline.Rescan(ctx, job, rooms)
+}
+
+// quiet tells nobody.
+type quiet struct{}
+
+// Stage implements pipeline.Progress.
+func (quiet) Stage(string) func(string, error) { return func(string, error) {} }
+
+// tellRescanned prints a line for each image. The worst of them decides the exit
+// code: that one failed comes before any verdict.
+func (a *app) tellRescanned(format string, rows []report.Rescanned) error {
+	content := report.RescannedTable(rows, a.style())
+	if format == "json" {
+		var err error
+		if content, err = report.RescannedJSON(rows); err != nil {
+			return err
+		}
+	}
+	if _, err := a.stdio.Out.Write(content); err != nil {
+		return err
+	}
+	var verdicts []policy.Verdict
+	failed, undecided := 0, 0
+	for _, row := range rows {
+		switch {
+		case row.Err == nil:
+			verdicts = append(verdicts, row.Result.Verdict)
+		case fault.KindOf(row.Err) == fault.Undecided:
+			undecided++
+		default:
+			failed++
+		}
+	}
+	if failed > 0 {
+		return fault.WithHint(errors.New(report.OfImages(failed, len(rows))+" could not be rescanned"), "each line says why")
+	}
+	if undecided > 0 {
+		verdicts = append(verdicts, policy.Verdict{})
+	}
+	a.decide(policy.Together(verdicts...))
+	return nil
+}

@@ -1,0 +1,146 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/catalog"
+	"github.com/hallmark-ci/hallmark/internal/evidence"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/finding"
+	"github.com/hallmark-ci/hallmark/internal/image"
+	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+// Rescan scans the SBOM that is attested to an image again, with the database of
+// today, and renews the scan and the verdict. No layer is pulled. Of an index, the
+// SBOM of each of its images is scanned, and the index's own scan is renewed from
+// these. Rooms.Catalog is not used.
+func Rescan(ctx context.Context, job Job, rooms Rooms) (Result, error) {
+	r := newRun(job, rooms)
+	opened, err := r.open(ctx)
+	if err != nil {
+		return r.result, err
+	}
+	scanner, err := r.openDatabase(ctx)
+	if err != nil {
+		return r.result, err
+	}
+	if opened.IsIndex() {
+		err = r.rescanIndex(ctx, opened, scanner)
+	} else {
+		err = r.rescanImage(ctx, opened.Images()[0], scanner)
+	}
+	if err != nil {
+		return r.result, err
+	}
+	return r.result, ctx.Err()
+}
+
+// rescanImage renews the scan of one image.
+func (r *run) rescanImage(ctx context.Context, img image.Image, scanner Scanner) error {
+	bom, err := r.attestedSBOM(ctx)
+	if err != nil {
+		return err
+	}
+	if r.result.Facts, err = img.Facts(); err != nil {
+		return err
+	}
+	p, err := r.scan(ctx, bom, scanner)
+	if err != nil {
+		return err
+	}
+	return r.renew(ctx, p)
+}
+
+// renew attaches a scan, and decides again.
+func (r *run) renew(ctx context.Context, scan attest.Predicate) error {
+	if err := r.leave(ctx, []attest.Predicate{scan}); err != nil {
+		return err
+	}
+	r.gate(ctx)
+	return r.sayVerdict(ctx)
+}
+
+// rescanIndex renews the scans of an index's images, then that of the index.
+func (r *run) rescanIndex(ctx context.Context, opened image.Opened, scanner Scanner) error {
+	var scans []finding.PlatformScan
+	r.result.Facts = image.Facts{Subject: opened.Subject()}
+	for _, img := range opened.Images() {
+		one := newRun(r.job, r.Rooms)
+		one.result.Subject, one.result.Platform, one.index = img.Subject(), img.Platform(), opened.Subject()
+		err := one.rescanImage(ctx, img, scanner)
+		r.result.Platforms = append(r.result.Platforms, one.result)
+		if err != nil {
+			return fmt.Errorf("platform %s: %w", img.Platform(), err)
+		}
+		r.result.Facts.Platforms = append(r.result.Facts.Platforms, one.result.Facts)
+		scans = append(scans, finding.PlatformScan{Platform: img.Platform(), Digest: "sha256:" + img.Subject().Hex(), Scan: *one.result.Scan})
+		for _, note := range one.result.Notes {
+			r.note("%s: %s", img.Platform(), note)
+		}
+	}
+	merged := finding.Merge(scans)
+	p, err := evidence.Vuln(merged)
+	if err != nil {
+		return err
+	}
+	r.result.Scan, r.result.ScanBody = &merged, p.Body
+	if err := r.leave(ctx, []attest.Predicate{p}); err != nil {
+		return err
+	}
+	r.gate(ctx)
+	r.result.Verdict = policy.Together(append([]policy.Verdict{r.result.Verdict}, verdicts(r.result)...)...)
+	return r.sayVerdict(ctx)
+}
+
+// attestedSBOM returns the SBOM that is attested to the image: this signer's own,
+// or the only one of those that accepted signers attested.
+func (r *run) attestedSBOM(ctx context.Context) (catalog.SBOM, error) {
+	end := r.stage("sbom")
+	v, err := r.findSBOM(ctx)
+	if err != nil {
+		end("", err)
+		return catalog.SBOM{}, err
+	}
+	format := catalog.CycloneDX
+	if attest.SameType(v.PredicateType(), attest.TypeSPDX) {
+		format = catalog.SPDX
+	}
+	bom, err := catalog.Decode(r.result.Subject, format, v.Statement().Predicate)
+	if err != nil {
+		end("", err)
+		return catalog.SBOM{}, err
+	}
+	r.result.Ecosystems = bom.Ecosystems()
+	end("attested by "+v.Signer(), nil)
+	return bom, nil
+}
+
+func (r *run) findSBOM(ctx context.Context) (verify.Verified, error) {
+	found, err := Examine(ctx, r.Attached, r.result.Subject, r.Trust)
+	if err != nil {
+		return verify.Verified{}, err
+	}
+	for _, predicateType := range []string{attest.TypeCycloneDX, attest.TypeSPDX} {
+		of := slices.DeleteFunc(slices.Clone(found.Verified), func(v verify.Verified) bool {
+			return !attest.SameType(v.PredicateType(), predicateType)
+		})
+		own := slices.DeleteFunc(slices.Clone(of), func(v verify.Verified) bool { return !r.mine(v.Envelope()) })
+		switch {
+		case len(own) == 1:
+			return own[0], nil
+		case len(of) == 1:
+			return of[0], nil
+		case len(of) > 1:
+			return verify.Verified{}, fault.WithHint(
+				fault.Undecidedf("rescanning %s: there are %d SBOMs of type %s, and none is the one", r.result.Subject, len(of), attest.ShortType(predicateType)),
+				"accept the signer of one of them only, or run hallmark run again")
+		}
+	}
+	return verify.Verified{}, fault.WithHint(fault.Undecidedf("rescanning %s: no SBOM by an accepted signer is attached", r.result.Subject),
+		"let hallmark run make one")
+}

@@ -137,3 +137,47 @@ func TestConcurrentCosign(t *testing.T) {
 	group.Wait()
 	t.Logf("of %d cosign processes that attached at once and exited 0, %d attestations are there", processes, p.countOurs(image)["att"])
 }
+
+// TestConcurrentSameTypes: jobs of one signer that attach the same types at once
+// all succeed, and leave one attestation of each type in each format.
+func TestConcurrentSameTypes(t *testing.T) {
+	for name, referrers := range map[string]bool{"without the referrers API": false, "with the referrers API": true} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t, "")
+			if referrers {
+				p.useReferrers()
+			}
+			image := p.bare("disputed")
+			p.must("hallmark", "keygen")
+			var group sync.WaitGroup
+			for i := range processes / 2 {
+				p.file(fmt.Sprint("predicate", i, ".json"), fmt.Sprintf(`{"by":%d}`, i))
+				group.Go(func() {
+					predicate := fmt.Sprint("=predicate", i, ".json")
+					got := p.run("hallmark", "attest", image, "--key", "cosign.key", "--attestation-format", "both",
+						"--predicate", typeA+predicate, "--predicate", typeB+predicate)
+					if got.code != 0 {
+						p.t.Errorf("process %d: exit %d\n%s", i, got.code, got.stderr)
+					}
+				})
+			}
+			group.Wait()
+			all, err := world.Attached(t.Context(), image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			held := map[string]int{}
+			for _, a := range all {
+				held[a.Store+" "+a.PredicateType]++
+			}
+			for _, store := range []string{"att ", "bundle "} {
+				for _, predicateType := range []string{typeA, typeB} {
+					if n := held[store+predicateType]; n != 1 {
+						t.Errorf("%s%s: %d are attached, want 1", store, predicateType, n)
+					}
+				}
+			}
+			p.must("hallmark", "verify", image, "--key", "cosign.pub")
+		})
+	}
+}

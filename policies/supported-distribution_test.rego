@@ -13,6 +13,11 @@ spdx := {"spdxVersion": "SPDX-2.3", "packages": [
 	{"name": "zlib"},
 ]}
 
+by_packages(distro) := {"spdxVersion": "SPDX-2.3", "packages": [
+	{"name": "app"},
+	{"name": "zlib", "externalRefs": [{"referenceType": "purl", "referenceLocator": sprintf("pkg:deb/debian/zlib@1?arch=amd64&distro=%s&upstream=z", [distro])}]},
+]}
+
 params := {"releases": {}, "warn_before": "2160h", "allow_none": false}
 
 denied(sbom, more) := {messages_test.message(d) |
@@ -37,6 +42,13 @@ test_passes if {
 test_denies_what_has_ended if {
 	denied(cyclonedx("debian", "11"), {}) == {"debian 11 ended on 2026-08-31"}
 	denied(cyclonedx("alpine", "3.20.3"), {}) == {"alpine 3.20.3 ended on 2026-04-01"}
+}
+
+test_reads_package_urls if {
+	denied(by_packages("debian-12"), {}) == set()
+	denied(by_packages("debian-11"), {}) == {"debian 11 ended on 2026-08-31"}
+	denied(by_packages("opensuse-leap-15.6"), {}) == {"opensuse-leap 15.6 ended on 2026-04-30"}
+	denied(by_packages("none"), {}) == {"the SBOM names no operating system"}
 }
 
 test_warns_ahead if warned(cyclonedx("fedora", "43")) == {"fedora 43 ends on 2026-12-09"}

@@ -40,7 +40,8 @@ even(i, _) if i % 2 == 0
 
 even(i, "components") if i % 2 == 1
 
-# system is the operating system that the SBOM names.
+# system is the operating system that the SBOM names; SPDX has it only in the package
+# URLs of its packages. Two that differ are an error: nothing is decided.
 system := {"name": lower(c.name), "version": object.get(c, "version", "")} if {
 	some c in input.sbom.components
 	c.type == "operating-system"
@@ -49,6 +50,11 @@ system := {"name": lower(c.name), "version": object.get(c, "version", "")} if {
 	some p in input.sbom.packages
 	p.primaryPackagePurpose == "OPERATING-SYSTEM"
 	texts.says(p.name)
+} else := {"name": found[0][1], "version": urlquery.decode(found[0][2])} if {
+	some c in parts
+	some id in identifiers(c)
+	found := regex.find_all_string_submatch_n(`^pkg:[^?]*[?](?:[^#]*&)?distro=([a-z][a-z0-9_-]*?)-([0-9][^&#]*)`, id, 1)
+	count(found) == 1
 }
 
 version(c) := c.version if texts.says(c.version)

@@ -91,8 +91,8 @@ func (b *browser) quiet() {
 func (b *browser) screenshot(name string) {
 	b.t.Helper()
 	var picture []byte
-	b.do(chromedp.FullScreenshot(&picture, 80))
-	keep(b.t, name+".jpg", picture)
+	b.do(chromedp.FullScreenshot(&picture, 100))
+	keep(b.t, name+".png", picture)
 }
 
 func keep(t *testing.T, name string, content []byte) {

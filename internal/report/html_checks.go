@@ -36,7 +36,7 @@ func checkViews(r pipeline.Result) []checkView {
 	for _, c := range r.Verdict.Results {
 		v := checkView{
 			Open: c.Outcome != policy.Pass, Class: c.Outcome.String(), Glyph: glyph(c.Outcome), Outcome: c.Outcome.String(),
-			Title: cmp.Or(c.Title, c.Name), Description: c.Description, Reasons: c.Reasons, Warnings: c.Warnings, Waived: len(c.Waived),
+			Title: cmp.Or(c.Title, c.Name), Description: c.Description, Reasons: mapped(c.Reasons, unrepeated), Warnings: mapped(c.Warnings, unrepeated), Waived: len(c.Waived),
 			Meta: checkFacts(c),
 		}
 		var aside []string
@@ -53,6 +53,17 @@ func checkViews(r pipeline.Result) []checkView {
 		out = append(out, v)
 	}
 	return out
+}
+
+// unrepeated returns the reason without what its message says, too.
+func unrepeated(r policy.Reason) policy.Reason {
+	if strings.Contains(r.Message, r.Resource) {
+		r.Resource = ""
+	}
+	if strings.Contains(r.Message, r.ID) {
+		r.ID = ""
+	}
+	return r
 }
 
 func checkFacts(c policy.Result) []fact {

@@ -115,8 +115,10 @@ func factsOf(r pipeline.Result) []fact {
 	}
 	if r.Scan != nil {
 		add("Findings", countLine(r.Scan.Summary().Counts.Effective))
-		add("Scanned", shownTime(r.Scan.Finished)+" UTC")
-		add("Vulnerability database", r.Scan.Database.Schema+" of "+shownTime(r.Scan.Database.Built)+" UTC")
+		if !r.Scan.Finished.IsZero() {
+			add("Scanned", shownTime(r.Scan.Finished)+" UTC")
+			add("Vulnerability database", r.Scan.Database.Schema+" of "+shownTime(r.Scan.Database.Built)+" UTC")
+		}
 	} else {
 		add("Findings", "not scanned")
 	}

@@ -6,6 +6,8 @@ SHELL := bash
 GOLANGCI_VERSION := v2.15.0
 # Not a tool of e2e/sigstore: tidying a module that has it would need a test dependency that cannot be had everywhere.
 FULCIO_VERSION := v1.8.8
+# Newer ones need a newer Node than Debian's.
+GITLAB_CI_LOCAL_VERSION := 4.61.1
 CACHE := $(CURDIR)/.cache
 BIN := $(CACHE)/bin
 BINARY ?= $(BIN)/hallmark
@@ -48,6 +50,7 @@ lint: $(LINT) ## Check style, layers and that the modules are tidy
 	go mod tidy -diff
 	go -C e2e mod tidy -diff
 	go -C e2e/sigstore mod tidy -diff
+	go -C e2e/hosts mod tidy -diff
 	$(LINT) run ./...
 	cd e2e && $(LINT) run --config ../.golangci.yml ./...
 
@@ -57,9 +60,9 @@ fix: $(LINT) ## Format the code as the linter wants it
 	cd e2e && $(LINT) fmt --config ../.golangci.yml ./...
 
 .PHONY: e2e
-e2e: build peers ## Test against a real registry and the real peers; installs them
-	e2e/install docker-registry chromium xmllint=libxml2-utils
-	if [ -x ../shared/realworld/make-images ]; then e2e/install mmdebstrap npm; fi
+e2e: build peers gitlab ## Test against a real registry and the real peers; installs them
+	e2e/install docker-registry chromium xmllint=libxml2-utils mmdebstrap npm git rsync dockerd=docker.io
+	e2e/install docker=docker-cli
 	cd e2e && go test -count=1 -timeout 40m -v ./...
 
 .PHONY: bench
@@ -85,6 +88,13 @@ peers: ## Build the pinned peers: cosign 2 and 3, syft, grype, crane, the policy
 	go -C e2e/sigstore build -trimpath -o $(PEERS)/rekor-server github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix
 	go -C e2e/sigstore build -trimpath -o $(PEERS)/ github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server
 	GOBIN=$(PEERS) go install -trimpath github.com/sigstore/fulcio@$(FULCIO_VERSION)
+	go -C e2e/hosts build -trimpath -o $(PEERS)/ github.com/nektos/act
+
+# A CI host in a program, from npm.
+.PHONY: gitlab
+gitlab:
+	e2e/install npm
+	npm install --silent --no-audit --no-fund --prefix $(CACHE)/npm gitlab-ci-local@$(GITLAB_CI_LOCAL_VERSION)
 
 .PHONY: clean
 clean: ## Remove what was built

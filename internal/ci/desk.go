@@ -64,7 +64,7 @@ func DeskOf(c Context, env Lookup, log io.Writer) Desk {
 }
 
 // InWorkspace returns a path as later steps see it: relative to the workspace
-// if it is below it. What a container calls its workspace has another name
+// if it is below it, else as it was given. What a container calls its workspace has another name
 // outside of it.
 func (c Context) InWorkspace(path string) string {
 	absolute, err := filepath.Abs(path)
@@ -73,7 +73,7 @@ func (c Context) InWorkspace(path string) string {
 	}
 	relative, err := filepath.Rel(c.Workspace, absolute)
 	if err != nil || relative == ".." || strings.HasPrefix(relative, ".."+string(filepath.Separator)) {
-		return absolute
+		return path
 	}
 	return relative
 }

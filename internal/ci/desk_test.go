@@ -215,6 +215,7 @@ func TestPathsOfTheWorkspace(t *testing.T) {
 		{filepath.Dir(here), "out/a.json", "ci/out/a.json"},
 		{"/elsewhere", "/else/a.json", "/else/a.json"},
 		{"/else", "/elsewhere/a.json", "/elsewhere/a.json"},
+		{"/elsewhere", "out/a.json", "out/a.json"},
 		{"", "out/a.json", "out/a.json"},
 	} {
 		if got := (ci.Context{Workspace: c.workspace}).InWorkspace(c.path); got != c.want {

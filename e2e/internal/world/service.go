@@ -29,6 +29,12 @@ func startService(ctx context.Context, dir, name string, args ...string) (*servi
 	if err != nil {
 		return nil, err
 	}
+	return startProgram(ctx, dir, path, args...)
+}
+
+// startProgram starts any program as a server.
+func startProgram(ctx context.Context, dir, path string, args ...string) (*service, error) {
+	name := filepath.Base(path)
 	s := &service{name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
 	log, err := os.Create(s.log)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,7 @@ func (a *app) rescanJob(ctx context.Context, v values, args []string) error {
 		return fault.Usagef("parallel is %q: it is a number of images, 1 to %d", v.text("parallel"), maxParallel)
 	}
 	if len(args) == 0 {
-		args = v.list("image")
+		args = strings.Fields(v.text("image")) // one a line, in a host's input
 	}
 	if len(args) == 0 {
 		return fault.WithHint(fault.Usagef("no image given"), "name one or more: hallmark rescan IMAGE...")

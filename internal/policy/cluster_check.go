@@ -107,6 +107,9 @@ func (p Policy) readsAround() string {
 	found := ""
 	for _, module := range p.sources {
 		ast.WalkTerms(module, func(t *ast.Term) bool {
+			if ref, ok := t.Value.(ast.Ref); ok && ref.HasPrefix(ast.InputRootRef.Append(ast.StringTerm("image"))) {
+				return true // the image's own, which was looked at above
+			}
 			word, ok := t.Value.(ast.String)
 			if ok && p.reads.entries && slices.Contains([]string{"signer", "time", "digest"}, string(word)) {
 				found = fmt.Sprintf("it may read an attestation's %s", string(word))

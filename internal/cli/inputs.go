@@ -27,7 +27,6 @@ const (
 	cmdPolicyCompile = "policy compile"
 	cmdPolicyLint    = "policy lint"
 	cmdPolicyTest    = "policy test"
-	cmdPolicyPush    = "policy push"
 )
 
 // input is one thing that a user can set: a flag, and an environment variable
@@ -68,7 +67,7 @@ func inputs() []input {
 		{name: "vex", kind: list, usage: "OpenVEX or CSAF files, or attested for what is attested to the image: findings that do not affect it do not count", commands: []string{cmdRun}},
 		{name: "waivers", usage: "YAML file of waivers, each with a reason, an approver and an end", commands: gating},
 		{name: "predicate", kind: list, usage: "TYPE=FILE: evidence to attest; TYPE is a short name or a URI", commands: attesting},
-		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run, attest and sign sign with it, verify, gate and inspect take its public half", commands: append(slices.Clone(accepting), cmdPolicyPush)},
+		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run, attest and sign sign with it, verify, gate and inspect take its public half", commands: accepting},
 		{name: "verify-key", kind: list, usage: "public keys of further accepted signers", commands: registry},
 		{name: "certificate-identity", usage: "accept certificates for this subject: an e-mail address or a workflow's URI", commands: accepting},
 		{name: "certificate-identity-regexp", usage: "accept certificates whose subject matches this regular expression; anchor it", commands: accepting},

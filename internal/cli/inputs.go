@@ -50,7 +50,7 @@ func inputs() []input {
 	signing := []string{cmdRun, cmdAttest, cmdSign}
 	attesting := []string{cmdRun, cmdAttest}
 	accepting := append(slices.Clone(registry), cmdPolicyCompile)
-	return []input{
+	return append([]input{
 		{name: "image", usage: "the image, when it is not given as an argument; a tag is resolved once", commands: registry},
 		{name: "platforms", kind: list, preset: "all", usage: "of an index: the platforms to examine, as linux/amd64", commands: []string{cmdRun}},
 		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* or the github-token if it is theirs", commands: registry},
@@ -98,6 +98,13 @@ func inputs() []input {
 		{name: "explain", kind: boolean, preset: "false", usage: "say how a policy that does not pass came to that, line by line", commands: []string{cmdGate}},
 		{name: "output", preset: "table", usage: "table or json", commands: []string{cmdVerify, cmdGate, cmdInspect, cmdVersion}},
 		{name: "extract", usage: "write the statements to this folder", commands: []string{cmdInspect}},
+		{name: "output-key-prefix", preset: "cosign", usage: "the pair is written to PREFIX.key and PREFIX.pub", commands: []string{cmdKeygen}},
+	}, policyInputs()...)
+}
+
+// policyInputs are those of the commands below policy alone.
+func policyInputs() []input {
+	return []input{
 		{name: "output", short: "o", usage: "file for the ClusterImagePolicies; else they are printed", commands: []string{cmdPolicyCompile}},
 		{name: "name", usage: "name of the ClusterImagePolicy; of several, what their names begin with", commands: []string{cmdPolicyCompile}},
 		{name: "image-glob", kind: list, preset: "**", usage: "images that the cluster checks, as Policy Controller matches them", commands: []string{cmdPolicyCompile}},
@@ -106,7 +113,6 @@ func inputs() []input {
 		{name: "verifier-id", preset: verifierID, usage: "whose attested verdicts the cluster believes, for policies that no single attestation answers", commands: []string{cmdPolicyCompile}},
 		{name: "max-verdict-age", kind: span, preset: "168h", usage: "an older attested verdict does not count in the cluster; 0 for any age", commands: []string{cmdPolicyCompile}},
 		{name: "coverage-min", preset: "0", usage: "fail when the tests cover less than this, in percent of the policies' lines", commands: []string{cmdPolicyTest}},
-		{name: "output-key-prefix", preset: "cosign", usage: "the pair is written to PREFIX.key and PREFIX.pub", commands: []string{cmdKeygen}},
 	}
 }
 

@@ -23,19 +23,7 @@ func (a *app) policyTestJob(ctx context.Context, v values, args []string) error 
 	if err != nil || !(least >= 0 && least <= 100) {
 		return fault.Usagef("coverage-min is %q: use a number from 0 to 100", v.text("coverage-min"))
 	}
-	files, err := policy.Read(args)
-	if err != nil {
-		return err
-	}
-	tests, err := policy.ReadTests(args)
-	if err != nil {
-		return err
-	}
-	setting, err := policySetting(v)
-	if err != nil {
-		return err
-	}
-	suite, err := policy.RunTests(ctx, files, tests, setting)
+	suite, err := runSuite(ctx, v, args)
 	if err != nil {
 		return err
 	}
@@ -58,4 +46,20 @@ func (a *app) policyTestJob(ctx context.Context, v values, args []string) error 
 		return fmt.Errorf("running the tests: they cover %.1f%%, and coverage-min is %g", suite.Total, least)
 	}
 	return nil
+}
+
+func runSuite(ctx context.Context, v values, args []string) (policy.Suite, error) {
+	files, err := policy.Read(args)
+	if err != nil {
+		return policy.Suite{}, err
+	}
+	tests, err := policy.ReadTests(args)
+	if err != nil {
+		return policy.Suite{}, err
+	}
+	setting, err := policySetting(v)
+	if err != nil {
+		return policy.Suite{}, err
+	}
+	return policy.RunTests(ctx, files, tests, setting)
 }

@@ -65,26 +65,37 @@ func (p Policy) checkRules() []Lint {
 		if value := rule.Head.Value; rule.Default && value != nil && value.Equal(ast.BooleanTerm(true)) {
 			found = append(found, p.lint(rule.Location, "isCompliant is true by default: whatever is not refused passes", "write default isCompliant = false"))
 		}
-		key := rule.Head.Key
-		if key == nil {
+		if rule.Head.Key == nil {
 			continue
 		}
-		switch element := key.Value.(type) {
-		case ast.String:
-			found = append(found, p.lint(rule.Location, "isCompliant is a set of texts, on which the controller panics or refuses", `use {"result": false, "error": TEXT}`))
-		case ast.Object:
-			result, warning := element.Get(ast.StringTerm("result")), element.Get(ast.StringTerm("warning"))
-			passes = passes || result != nil && result.Equal(ast.BooleanTerm(true))
-			fails = fails || result == nil || !result.Equal(ast.BooleanTerm(true))
-			if warning != nil && result != nil && !result.Equal(ast.BooleanTerm(false)) && !warning.Equal(ast.StringTerm("")) {
-				found = append(found, p.lint(rule.Location, "a true result with a warning is refused by the controller", "leave the warning out"))
-			}
+		if element, ok := rule.Head.Key.Value.(ast.Object); ok {
+			result := element.Get(ast.StringTerm("result"))
+			passes = passes || isTrue(result)
+			fails = fails || !isTrue(result)
 		}
+		found = append(found, p.checkElement(rule)...)
 	}
 	if passes && fails {
 		found = append(found, p.lint(p.module.Package.Location, "isCompliant holds true results beside others: one true outweighs every failure", "let one rule give the result, or compile the policy from deny rules"))
 	}
 	return found
+}
+
+func isTrue(t *ast.Term) bool { return t != nil && t.Equal(ast.BooleanTerm(true)) }
+
+// checkElement looks at what a rule puts into the set isCompliant.
+func (p Policy) checkElement(rule *ast.Rule) []Lint {
+	switch element := rule.Head.Key.Value.(type) {
+	case ast.String:
+		return []Lint{p.lint(rule.Location, "isCompliant is a set of texts, on which the controller panics or refuses", `use {"result": false, "error": TEXT}`)}
+	case ast.Object:
+		result, warning := element.Get(ast.StringTerm("result")), element.Get(ast.StringTerm("warning"))
+		warns := warning != nil && !warning.Equal(ast.StringTerm(""))
+		if warns && result != nil && !result.Equal(ast.BooleanTerm(false)) {
+			return []Lint{p.lint(rule.Location, "a true result with a warning is refused by the controller", "leave the warning out")}
+		}
+	}
+	return nil
 }
 
 // checkAlias finds fields that the alias vuln drops in the cluster.

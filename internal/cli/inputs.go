@@ -24,12 +24,17 @@ const (
 	cmdKeygen  = "keygen"
 	cmdDemo    = "demo"
 	cmdVersion = "version"
+
+	cmdPolicyCompile = "policy compile"
+	cmdPolicyLint    = "policy lint"
+	cmdPolicyTest    = "policy test"
 )
 
 // input is one thing that a user can set: a flag, and an environment variable
 // of the same name.
 type input struct {
 	name     string
+	short    string // one letter; empty: none
 	kind     kind
 	preset   string   // the default; empty: none
 	usage    string   // one line
@@ -46,7 +51,8 @@ func inputs() []input {
 	scanning := []string{cmdRun, cmdRescan}
 	signing := []string{cmdRun, cmdAttest, cmdSign, cmdRescan}
 	attesting := []string{cmdRun, cmdAttest}
-	return []input{
+	accepting := append(slices.Clone(registry), cmdPolicyCompile)
+	return append([]input{
 		{name: "image", usage: "the image, when it is not given as an argument; a tag is resolved once", commands: registry},
 		{name: "platforms", kind: list, preset: "all", usage: "of an index: the platforms to examine, as linux/amd64", commands: []string{cmdRun}},
 		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* or the github-token if it is theirs", commands: registry},
@@ -58,32 +64,32 @@ func inputs() []input {
 		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}},
 		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: scanning},
 		{name: "vuln-db-max-age", kind: span, preset: "120h", usage: "a scan with an older database is undecided; 0 for any age", commands: gating},
-		{name: "max-scan-age", kind: span, preset: "120h", usage: "an older scan is undecided; 0 for any age", commands: gating},
+		{name: "max-scan-age", kind: span, preset: "120h", usage: "an older scan is undecided; 0 for any age", commands: append(slices.Clone(gating), cmdPolicyCompile)},
 		{name: "severity-cutoff", preset: "none", usage: "deny at or above: negligible, low, medium, high, critical", commands: gating},
 		{name: "only-fixed", kind: boolean, preset: "false", usage: "let the cutoff count only findings that have a fix", commands: gating},
 		{name: "vex", kind: list, usage: "OpenVEX or CSAF files, or attested for what is attested to the image: findings that do not affect it do not count", commands: scanning},
 		{name: "waivers", usage: "YAML file of waivers, each with a reason, an approver and an end", commands: gating},
 		{name: "predicate", kind: list, usage: "TYPE=FILE: evidence to attest; TYPE is a short name or a URI", commands: attesting},
-		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run, attest and sign sign with it, verify, gate and inspect take its public half", commands: registry},
+		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run, attest and sign sign with it, verify, gate and inspect take its public half", commands: accepting},
 		{name: "verify-key", kind: list, usage: "public keys of further accepted signers", commands: registry},
-		{name: "certificate-identity", usage: "accept certificates for this subject: an e-mail address or a workflow's URI", commands: registry},
-		{name: "certificate-identity-regexp", usage: "accept certificates whose subject matches this regular expression; anchor it", commands: registry},
-		{name: "certificate-oidc-issuer", usage: "the issuer that must have vouched for the identity", commands: registry},
-		{name: "certificate-oidc-issuer-regexp", usage: "a regular expression for the issuer; anchor it", commands: registry},
+		{name: "certificate-identity", usage: "accept certificates for this subject: an e-mail address or a workflow's URI", commands: accepting},
+		{name: "certificate-identity-regexp", usage: "accept certificates whose subject matches this regular expression; anchor it", commands: accepting},
+		{name: "certificate-oidc-issuer", usage: "the issuer that must have vouched for the identity", commands: accepting},
+		{name: "certificate-oidc-issuer-regexp", usage: "a regular expression for the issuer; anchor it", commands: accepting},
 		{name: "identity-token", usage: "file with the job's OIDC token for keyless signing; else SIGSTORE_ID_TOKEN, else GitHub's", commands: signing},
-		{name: "fulcio-url", usage: "certificate authority of a private Sigstore", commands: signing},
-		{name: "rekor-url", usage: "transparency log of a private Sigstore", commands: signing},
+		{name: "fulcio-url", usage: "certificate authority of a private Sigstore", commands: append(slices.Clone(signing), cmdPolicyCompile)},
+		{name: "rekor-url", usage: "transparency log of a private Sigstore", commands: append(slices.Clone(signing), cmdPolicyCompile)},
 		{name: "timestamp-url", usage: "RFC 3161 timestamp authority, with its path", commands: signing},
 		{name: "signing-config", usage: "file that names the services of a private Sigstore", commands: signing},
 		{name: "trusted-root", usage: "file that a private Sigstore is believed by (default: the public Sigstore)", commands: registry},
 		{name: "tlog", preset: "auto", usage: "auto: a log for keyless signatures, none for keys; true: demand it; false: none", commands: registry},
-		{name: "attestation-format", preset: "att", usage: "att: cosign's tag; bundle: OCI referrers; both: the complete set in each", commands: signing},
+		{name: "attestation-format", preset: "att", usage: "att: cosign's tag; bundle: OCI referrers; both: the complete set in each", commands: append(slices.Clone(signing), cmdPolicyCompile)},
 		{name: "attestation-repository", usage: "keep attestations in another repository; else COSIGN_REPOSITORY", commands: registry},
 		{name: "keep-history", kind: boolean, preset: "false", usage: "keep this signer's earlier attestations of the same types", commands: attesting},
 		{name: "sign", kind: boolean, preset: "false", usage: "sign the image itself, too, as cosign sign does", commands: []string{cmdRun}},
 		{name: "push", kind: boolean, preset: "true", usage: "write to the registry; --push=false does everything else", commands: []string{cmdRun}},
 		{name: "policy", kind: list, usage: "what decides: Rego files and folders, hallmark:NAME for one that ships, hallmark:baseline, hallmark:all", commands: deciding},
-		{name: "policy-data", usage: "YAML or JSON file with the parameters of policies, which they read as data.params", commands: deciding},
+		{name: "policy-data", usage: "YAML or JSON file with the parameters of policies, which they read as data.params", commands: append(slices.Clone(deciding), cmdPolicyCompile, cmdPolicyTest)},
 		{name: "attest-verdict", preset: "auto", usage: "attest what the gate came to (SLSA verification summary); auto: if there are policies", commands: scanning},
 		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: gating},
 		{name: "output-dir", preset: "hallmark", usage: "folder for reports", commands: []string{cmdRun}},
@@ -97,6 +103,20 @@ func inputs() []input {
 		{name: "parallel", preset: "4", usage: "how many images are rescanned at a time", commands: []string{cmdRescan}},
 		{name: "extract", usage: "write the statements to this folder", commands: []string{cmdInspect}},
 		{name: "output-key-prefix", preset: "cosign", usage: "the pair is written to PREFIX.key and PREFIX.pub", commands: []string{cmdKeygen}},
+	}, policyInputs()...)
+}
+
+// policyInputs are those of the commands below policy alone.
+func policyInputs() []input {
+	return []input{
+		{name: "output", short: "o", usage: "file for the ClusterImagePolicies; else they are printed", commands: []string{cmdPolicyCompile}},
+		{name: "name", usage: "name of the ClusterImagePolicy; of several, what their names begin with", commands: []string{cmdPolicyCompile}},
+		{name: "image-glob", kind: list, preset: "**", usage: "images that the cluster checks, as Policy Controller matches them", commands: []string{cmdPolicyCompile}},
+		{name: "mode", preset: "enforce", usage: "enforce, or warn: the cluster admits with a warning", commands: []string{cmdPolicyCompile}},
+		{name: "trust-root-ref", usage: "name of the TrustRoot resource of a private Sigstore in the cluster", commands: []string{cmdPolicyCompile}},
+		{name: "verifier-id", preset: verifierID, usage: "whose attested verdicts the cluster believes, for policies that no single attestation answers", commands: []string{cmdPolicyCompile}},
+		{name: "max-verdict-age", kind: span, preset: "168h", usage: "an older attested verdict does not count in the cluster; 0 for any age", commands: []string{cmdPolicyCompile}},
+		{name: "coverage-min", preset: "0", usage: "fail when the tests cover less than this, in percent of the policies' lines", commands: []string{cmdPolicyTest}},
 	}
 }
 

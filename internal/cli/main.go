@@ -189,7 +189,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fault.WithHint(fault.Usagef("%w", err), "%s --help lists the flags", c.CommandPath())
 	})
-	root.AddCommand(a.run(), a.attest(), a.verify(), a.gate(), a.inspect(), a.sign(), a.rescan(), a.keygen(), a.demo(), a.version())
+	root.AddCommand(a.run(), a.attest(), a.verify(), a.gate(), a.inspect(), a.sign(), a.rescan(), a.policy(), a.keygen(), a.demo(), a.version())
 	return root
 }
 

@@ -21,7 +21,12 @@ const shipped = "hallmark:"
 
 // policies reads and compiles what the input policy names.
 func (a *app) policies(v values) ([]policy.Policy, error) {
-	files, err := policyFiles(v.list("policy"))
+	return compiled(v, v.list("policy"))
+}
+
+// compiled reads and compiles policies from where they are.
+func compiled(v values, sources []string) ([]policy.Policy, error) {
+	files, err := policyFiles(sources)
 	if err != nil {
 		return nil, err
 	}
@@ -29,11 +34,11 @@ func (a *app) policies(v values) ([]policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	compiled := policy.Compile(files, setting)
-	if len(compiled) == 0 && len(files) > 0 {
-		return nil, fault.Undecidedf("loading policies from %s: there are shared rules (hallmark.lib) and no policy", strings.Join(v.list("policy"), ", "))
+	all := policy.Compile(files, setting)
+	if len(all) == 0 && len(files) > 0 {
+		return nil, fault.Undecidedf("loading policies from %s: there are shared rules (hallmark.lib) and no policy", strings.Join(sources, ", "))
 	}
-	return compiled, policy.CheckParams(compiled, setting.Params)
+	return all, policy.CheckParams(all, setting.Params)
 }
 
 // policyFiles returns the files of paths and of shipped policies, in the order in

@@ -53,7 +53,7 @@ func define(flags *pflag.FlagSet, inputs []input) {
 			flags.Var(new(switchValue), i.name, usage)
 			flags.Lookup(i.name).NoOptDefVal = "true"
 		case text, span:
-			flags.String(i.name, "", usage)
+			flags.StringP(i.name, i.short, "", usage)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 // makes it; the zero value is never satisfied.
 type Policy struct {
 	parsed
+	sources  map[string]*ast.Module // the file's module, and those of the libraries that it refers to
 	compiler *ast.Compiler
 	reads    reading
 	params   ast.Value // data.params, as its own dialect sees it
@@ -33,8 +34,10 @@ func (p Policy) Name() string { return p.File.Name }
 func (p Policy) Problems() []string { return p.problems }
 
 // Digest returns the digest of the file's text, sha256:…
-func (p Policy) Digest() string {
-	sum := sha256.Sum256([]byte(p.Text))
+func (p Policy) Digest() string { return digestOf([]byte(p.Text)) }
+
+func digestOf(text []byte) string {
+	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
@@ -53,8 +56,7 @@ func (p Policy) ParamsDigest() string {
 	if err != nil {
 		return ""
 	}
-	sum := sha256.Sum256(encoded)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return digestOf(encoded)
 }
 
 // Setting is what policies are compiled with.
@@ -106,7 +108,7 @@ func (p *Policy) build(libraries map[string]parsed, params map[string]any) error
 	if compiler.Failed() {
 		return compiler.Errors
 	}
-	p.reads = readsOf(compiler)
+	p.sources, p.reads = modules, readsOf(compiler)
 	if p.dialect == Hallmark {
 		if err := p.checkWords(); err != nil {
 			return err

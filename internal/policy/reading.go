@@ -17,10 +17,12 @@ import (
 // hold denies nothing. So whatever a policy reads has to be there, unless its
 // METADATA calls it optional: a scan that is missing is undecided, not a pass.
 type reading struct {
-	needs  []need
-	all    bool     // of the attestations: which ones only the evaluation knows
-	params []string // of data.params
-	noType []string // words in input.attestations that stand for no type
+	needs   []need
+	all     bool     // of the attestations: which ones only the evaluation knows
+	entries bool     // attestations with their signer and time, not a shorthand's predicate alone
+	image   []string // of input.image
+	params  []string // of data.params
+	noType  []string // words in input.attestations that stand for no type
 }
 
 // need is something that must be there: sbom, scan, provenance, config, ci, or the
@@ -114,10 +116,13 @@ func (r *reading) takeInput(ref ast.Ref) {
 	case "sbom", "scan", "provenance", "ci":
 		r.needs = append(r.needs, need(first))
 	case "image":
-		if of := word(2); of == "config" || of == "" {
+		of := word(2)
+		if of == "config" || of == "" {
 			r.needs = append(r.needs, needConfig)
 		}
+		r.image = append(r.image, of)
 	case "attestations":
+		r.entries = true
 		r.takeType(word(2))
 	case "":
 		r.all = true

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"fmt"
+	"os"
+
+	"github.com/sigstore/sigstore/pkg/cryptoutils"
+	"github.com/spf13/cobra"
+
+	"github.com/hallmark-ci/hallmark/internal/evidence"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/sign"
+	"github.com/hallmark-ci/hallmark/internal/store"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+const (
+	verifierID   = evidence.VerifierID
+	publicFulcio = "https://fulcio.sigstore.dev"
+	publicRekor  = "https://rekor.sigstore.dev"
+)
+
+func (a *app) policyCompile() *cobra.Command {
+	return a.policyJob(cmdPolicyCompile, "PATH...", "Write policies as ClusterImagePolicies, for Sigstore's Policy Controller",
+		func(ctx context.Context, v values, args []string) error { return a.policyCompileJob(ctx, v, args) })
+}
+
+func (a *app) policyCompileJob(ctx context.Context, v values, args []string) error {
+	cluster, err := a.cluster(ctx, v)
+	if err != nil {
+		return err
+	}
+	asked, err := compiled(v, args)
+	if err != nil {
+		return err
+	}
+	resources, err := policy.Resources(asked, cluster)
+	if err != nil {
+		return fault.WithHint(err, "the gate enforces it all the same; hallmark policy lint says more")
+	}
+	var out bytes.Buffer
+	for i, r := range resources {
+		if i > 0 {
+			out.WriteString("---\n")
+		}
+		out.Write(r.YAML)
+		for _, note := range r.Notes {
+			a.note("%s: %s", r.Policy, note)
+		}
+	}
+	return a.deliver(v.text("output"), out.Bytes())
+}
+
+// deliver writes a result to a file, or to standard output.
+func (a *app) deliver(path string, content []byte) error {
+	if path == "" || path == "-" {
+		_, err := a.stdio.Out.Write(content)
+		return err
+	}
+	if err := os.WriteFile(path, content, publicMode); err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	return nil
+}
+
+// cluster reads what the cluster is to believe.
+func (a *app) cluster(ctx context.Context, v values) (policy.Cluster, error) {
+	mode, err := v.oneOf("mode", "enforce", "warn")
+	if err != nil {
+		return policy.Cluster{}, err
+	}
+	scanAge, err := v.duration("max-scan-age")
+	if err != nil {
+		return policy.Cluster{}, err
+	}
+	verdictAge, err := v.duration("max-verdict-age")
+	if err != nil {
+		return policy.Cluster{}, err
+	}
+	authorities, err := a.authorities(ctx, v)
+	if err != nil {
+		return policy.Cluster{}, err
+	}
+	return policy.Cluster{
+		Name: v.text("name"), Globs: v.list("image-glob"), Warn: mode == "warn", Authorities: authorities,
+		Verifier: v.text("verifier-id"), MaxScanAge: scanAge, MaxVerdictAge: verdictAge,
+	}, nil
+}
+
+// authorities returns the signers that the cluster believes.
+func (a *app) authorities(ctx context.Context, v values) ([]policy.Authority, error) {
+	format, err := v.oneOf("attestation-format", string(store.FormatAtt), string(store.FormatBundle), "both")
+	if err != nil {
+		return nil, err
+	}
+	bundle := format == string(store.FormatBundle)
+	var all []policy.Authority
+	if reference := v.text("key"); reference != "" {
+		if bundle {
+			return nil, fault.WithHint(fault.Usagef("the cluster reads bundles of keyless signers only"),
+				"attach with --attestation-format att or both, and compile for att")
+		}
+		one, err := a.keyAuthority(ctx, reference)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	identity := verify.Identity{
+		Subject: v.text("certificate-identity"), SubjectRegexp: v.text("certificate-identity-regexp"),
+		Issuer: v.text("certificate-oidc-issuer"), IssuerRegexp: v.text("certificate-oidc-issuer-regexp"),
+	}
+	if identity != (verify.Identity{}) {
+		if err := identity.Complete(); err != nil {
+			return nil, err
+		}
+		one := policy.Authority{
+			Subject: identity.Subject, SubjectRegexp: identity.SubjectRegexp, Issuer: identity.Issuer, IssuerRegexp: identity.IssuerRegexp,
+			Fulcio: v.text("fulcio-url"), Rekor: v.text("rekor-url"), TrustRoot: v.text("trust-root-ref"), Bundle: bundle,
+		}
+		if one.Fulcio == "" && one.Rekor == "" {
+			one.Fulcio, one.Rekor = publicFulcio, publicRekor
+		}
+		all = append(all, one)
+	}
+	if len(all) == 0 {
+		return nil, fault.WithHint(fault.Usagef("no signer given whose attestations the cluster believes"),
+			"give the public key with --key cosign.pub, or --certificate-identity and --certificate-oidc-issuer")
+	}
+	return all, nil
+}
+
+// keyAuthority returns the authority of a key. One in a key management service
+// stays there: the controller asks it.
+func (a *app) keyAuthority(ctx context.Context, reference string) (policy.Authority, error) {
+	if sign.IsKMS(reference) {
+		return policy.Authority{KMS: reference}, nil
+	}
+	key, err := a.publicKey(ctx, reference)
+	if err != nil {
+		return policy.Authority{}, err
+	}
+	text, err := publicPEM(key)
+	return policy.Authority{PEM: text}, err
+}
+
+func publicPEM(key crypto.PublicKey) (string, error) {
+	text, err := cryptoutils.MarshalPublicKeyToPEM(key)
+	if err != nil {
+		return "", fmt.Errorf("writing the public key: %w", err)
+	}
+	return string(text), nil
+}

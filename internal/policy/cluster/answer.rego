@@ -1,0 +1,80 @@
+# What every compiled check shares: one answer, which says everything at once, since
+# the controller shows a single message and lets any satisfied one outweigh others.
+package sigstore
+
+import rego.v1
+
+isCompliant contains {"result": passes, "error": concat("; ", shown)}
+
+default passes := false
+
+passes if {
+	satisfied
+	count(problems) == 0
+}
+
+shown := array.concat(array.slice(sorted, 0, setting.limit), more)
+
+sorted := sort([problem | some problem in problems]) if count(problems) > 0
+
+sorted := ["the attestation does not satisfy the policy"] if {
+	count(problems) == 0
+	not satisfied
+}
+
+sorted := [] if passes
+
+more := [sprintf("and %d more", [count(sorted) - setting.limit])] if count(sorted) > setting.limit
+
+more := [] if count(sorted) <= setting.limit
+
+now := time.now_ns()
+
+# Scans grow old: what was published since is not in them.
+problems contains "the scan does not say when it finished (metadata.scanFinishedOn)" if {
+	setting.scan
+	not finished
+}
+
+problems contains "the scan finishes in the future" if {
+	setting.scan
+	finished > now + setting.skew
+}
+
+problems contains sprintf("the scan is older than %s: scan the image again", [setting.max_scan_age.words]) if {
+	setting.scan
+	setting.max_scan_age.ns > 0
+	now - finished > setting.max_scan_age.ns
+}
+
+finished := time.parse_rfc3339_ns(input.predicate.metadata.scanFinishedOn)
+
+# sentence returns what a policy says as one line, and is undefined for what says nothing.
+sentence(said) := said if {
+	is_string(said)
+	trim_space(said) != ""
+}
+
+sentence(said) := concat("", [labelled(said, "id"), labelled(said, "resource"), said.msg, cure(said)]) if {
+	is_object(said)
+	every key, value in said {
+		key in {"msg", "id", "severity", "fix", "resource"}
+		is_string(value)
+	}
+	trim_space(said.msg) != ""
+}
+
+labelled(said, key) := sprintf("%s: ", [said[key]]) if {
+	object.get(said, key, "") != ""
+	not contains(said.msg, said[key])
+} else := ""
+
+cure(said) := sprintf(" (fix: %s)", [fix]) if {
+	fix := first([object.get(said, "fix", ""), setting.fix])
+} else := ""
+
+first(texts) := [text | some text in texts; text != ""][0]
+
+# untyped hides from the type checker what a policy's rule can be, which would
+# refuse to ask whether it is anything else.
+untyped(value) := value

@@ -1,0 +1,73 @@
+# A policy of the project's own dialect, on a single statement.
+package sigstore
+
+import rego.v1
+
+problems contains text if {
+	some said in denied
+	text := sentence(said)
+}
+
+problems contains "deny holds something else than texts and {msg, id, severity, fix, resource}" if {
+	some said in denied
+	not sentence(said)
+}
+
+problems contains "the policy could not be evaluated on the attestation" if not denied
+
+denied := untyped(found) if found := policy_deny with input as evidence
+
+evidence := object.union_n([
+	{
+		"now": time.format([now, "UTC", "2006-01-02T15:04:05Z07:00"]),
+		"image": image,
+		"attestations": {setting.word: [object.union(
+			object.filter(input, ["_type", "predicateType", "subject"]),
+			{"predicate": predicate},
+		)]},
+	},
+	shorthand,
+])
+
+shorthand := {setting.shorthand: predicate} if setting.shorthand != ""
+
+shorthand := {} if setting.shorthand == ""
+
+# The controller has seen to it that the statement is about the image. Which of
+# several subjects that is it does not tell.
+image := {"digest": sprintf("sha256:%s", [input.subject[0].digest.sha256])} if count(input.subject) == 1
+
+image := {} if {
+	count(input.subject) != 1
+	not setting.needs_digest
+}
+
+# A finding counts again when what suppressed it has ended.
+predicate := input.predicate if count(ended) == 0
+
+predicate := object.union(input.predicate, {"scanner": {"result": {
+	"findings": [current | some i, finding in findings; current := as_of_now(i, finding)],
+	"counts": {"effective": {severity: n |
+		some severity, before in input.predicate.scanner.result.counts.effective
+		n := before + count([i | some i in ended; findings[i].severity == severity])
+	}},
+}}}) if {
+	count(ended) > 0
+}
+
+findings := input.predicate.scanner.result.findings
+
+ended contains i if {
+	setting.scan
+	some i, finding in findings
+	finding.suppressedBy.until != null
+	not lasts(finding.suppressedBy.until)
+}
+
+lasts(until) if time.parse_rfc3339_ns(until) > now
+
+as_of_now(i, finding) := object.remove(finding, ["suppressedBy"]) if i in ended
+
+as_of_now(i, finding) := finding if not i in ended
+
+satisfied if count(denied) == 0

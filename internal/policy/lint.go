@@ -1,0 +1,194 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+)
+
+// Lint is something in a policy that most often does not mean what was meant.
+type Lint struct {
+	Place string // file:line
+	What  string
+	Cure  string // what to do
+}
+
+// Check finds the traps of policies before a gate or a cluster falls into them.
+func Check(ctx context.Context, policies []Policy) []Lint {
+	var found []Lint
+	for _, p := range policies {
+		for _, problem := range p.problems {
+			place, what, ok := strings.Cut(problem, ": ")
+			if !ok || !strings.HasPrefix(place, clean(p.Name())+":") {
+				place, what = clean(p.Name()), problem
+			}
+			found = append(found, Lint{Place: place, What: what, Cure: "mend it: as it is, the policy decides nothing"})
+		}
+		if len(p.problems) > 0 || p.compiler == nil {
+			continue
+		}
+		found = append(found, p.checkRules()...)
+		found = append(found, p.checkAlias()...)
+		found = append(found, p.checkReads()...)
+		found = append(found, p.checkEmpty(ctx)...)
+	}
+	return found
+}
+
+// lint returns a finding at a place of the policy.
+func (p Policy) lint(place *ast.Location, what, cure string) Lint {
+	line := 1
+	if place != nil {
+		line = place.Row
+	}
+	return Lint{Place: fmt.Sprintf("%s:%d", clean(p.Name()), line), What: what, Cure: cure}
+}
+
+// checkRules looks at how a policy answers the controller.
+func (p Policy) checkRules() []Lint {
+	if p.dialect != Sigstore {
+		return nil
+	}
+	var found []Lint
+	passes, fails := false, false
+	for _, rule := range p.module.Rules {
+		if ruleName(rule) != "isCompliant" {
+			continue
+		}
+		if value := rule.Head.Value; rule.Default && value != nil && value.Equal(ast.BooleanTerm(true)) {
+			found = append(found, p.lint(rule.Location, "isCompliant is true by default: whatever is not refused passes", "write default isCompliant = false"))
+		}
+		if rule.Head.Key == nil {
+			continue
+		}
+		if element, ok := rule.Head.Key.Value.(ast.Object); ok {
+			result := element.Get(ast.StringTerm("result"))
+			passes = passes || isTrue(result)
+			fails = fails || !isTrue(result)
+		}
+		found = append(found, p.checkElement(rule)...)
+	}
+	if passes && fails {
+		found = append(found, p.lint(p.module.Package.Location, "isCompliant holds true results beside others: one true outweighs every failure", "let one rule give the result, or compile the policy from deny rules"))
+	}
+	return found
+}
+
+func isTrue(t *ast.Term) bool { return t != nil && t.Equal(ast.BooleanTerm(true)) }
+
+// checkElement looks at what a rule puts into the set isCompliant.
+func (p Policy) checkElement(rule *ast.Rule) []Lint {
+	switch element := rule.Head.Key.Value.(type) {
+	case ast.String:
+		return []Lint{p.lint(rule.Location, "isCompliant is a set of texts, on which the controller panics or refuses", `use {"result": false, "error": TEXT}`)}
+	case ast.Object:
+		result, warning := element.Get(ast.StringTerm("result")), element.Get(ast.StringTerm("warning"))
+		warns := warning != nil && !warning.Equal(ast.StringTerm(""))
+		if warns && result != nil && !result.Equal(ast.BooleanTerm(false)) {
+			return []Lint{p.lint(rule.Location, "a true result with a warning is refused by the controller", "leave the warning out")}
+		}
+	}
+	return nil
+}
+
+// checkAlias finds fields that the alias vuln drops in the cluster.
+func (p Policy) checkAlias() []Lint {
+	if p.dialect != Sigstore || p.meta.predicateType != attest.TypeVuln {
+		return nil
+	}
+	var found []Lint
+	predicate := ast.InputRootRef.Append(ast.StringTerm("predicate"))
+	ast.WalkRefs(p.module, func(ref ast.Ref) bool {
+		if !ref.HasPrefix(predicate) || len(ref) < 3 {
+			return false
+		}
+		field, ok := ref[2].Value.(ast.String)
+		if ok && !slices.Contains([]string{"invocation", "scanner", "metadata"}, string(field)) {
+			found = append(found, p.lint(ref[0].Location, fmt.Sprintf("the controller drops predicate.%s where the type is the alias vuln", clean(string(field))),
+				"name the type by its URI in the cluster, as policy compile does"))
+		}
+		return false
+	})
+	return found
+}
+
+// checkReads looks at what a policy of the project's own dialect reads.
+func (p Policy) checkReads() []Lint {
+	if p.dialect != Hallmark {
+		return nil
+	}
+	var found []Lint
+	if p.reads.all {
+		found = append(found, p.lint(p.module.Package.Location, "what is read of input is known only when the policy runs: evidence that is missing goes unnoticed",
+			"name what is read: input.scan, input.attestations.custom"))
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.meta.params)) {
+		if !slices.Contains(p.reads.params, name) {
+			found = append(found, p.lint(p.module.Package.Location, fmt.Sprintf("the parameter %s is declared and never read", clean(name)), "read data.params."+clean(name)+", or leave it out"))
+		}
+	}
+	return found
+}
+
+// checkEmpty asks a policy about evidence that says nothing, which should not be
+// enough.
+func (p Policy) checkEmpty(ctx context.Context) []Lint {
+	now := time.Now()
+	passes := false
+	if p.dialect == Hallmark {
+		passes = len(p.attested()) > 0 && len(p.unset()) == 0 && p.passesOnNothing(ctx, now)
+	} else {
+		query, err := p.prepare(ctx)
+		if err != nil {
+			return nil
+		}
+		e := evaluation{query: query, limit: defaultLimit, now: now, dialect: p.dialect}
+		statement := ast.NewObject(
+			[2]*ast.Term{ast.StringTerm("predicateType"), ast.StringTerm(p.meta.predicateType)},
+			[2]*ast.Term{ast.StringTerm("predicate"), ast.ObjectTerm()},
+		)
+		passes = e.ask(ctx, p.view(statement), "nothing").outcome == Pass
+	}
+	if !passes {
+		return nil
+	}
+	return []Lint{p.lint(p.module.Package.Location, "it passes on attestations whose predicate is empty", "ask for what has to be there, not only against what must not")}
+}
+
+// passesOnNothing evaluates a policy of the project's own dialect on an input in
+// which each attestation that it reads is there and says nothing.
+func (p Policy) passesOnNothing(ctx context.Context, now time.Time) bool {
+	query, err := p.prepareJoined(ctx)
+	if err != nil {
+		return false
+	}
+	attestations := ast.NewObject()
+	input := ast.NewObject(
+		[2]*ast.Term{ast.StringTerm("now"), ast.StringTerm(now.UTC().Format(time.RFC3339))},
+		[2]*ast.Term{ast.StringTerm("image"), ast.ObjectTerm()},
+		[2]*ast.Term{ast.StringTerm("attestations"), ast.NewTerm(attestations)},
+	)
+	empty := ast.ObjectTerm([2]*ast.Term{ast.StringTerm("predicate"), ast.ObjectTerm()})
+	for _, n := range p.attested() {
+		input.Insert(ast.StringTerm(string(n)), ast.ObjectTerm())
+		for _, uri := range n.types() {
+			attestations.Insert(ast.StringTerm(attest.ShortType(uri)), ast.ArrayTerm(empty))
+		}
+	}
+	e := evaluation{query: query, limit: defaultLimit, now: now, dialect: Hallmark}
+	found, err := e.eval(ctx, input, "nothing")
+	denied, ok := found["deny"].([]any)
+	return err == nil && ok && len(denied) == 0 && p.has("deny")
+}
+
+// String returns the finding as one line.
+func (l Lint) String() string {
+	return strings.Join([]string{l.Place + ": " + l.What, "    " + l.Cure}, "\n")
+}

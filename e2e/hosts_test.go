@@ -54,7 +54,7 @@ func testImage(t *testing.T, docker *world.Docker) {
 		t.Errorf("with arguments: %s %v", out, err)
 	}
 	out, err = docker.Do(t.Context(), nil, "run", "--rm", "--network", "host", "--entrypoint", "", hallmarkImage,
-		"sh", "-c", "id -u && pwd && hallmark version | grep -c hallmark && test -s /etc/ssl/certs/ca-certificates.crt && hallmark run; echo exit $?")
+		"sh", "-c", "id -u && pwd && hallmark version | grep -c hallmark && test -s /etc/ssl/certs/ca-certificates.crt && hallmark run 2>&1; echo exit $?")
 	if err != nil || !strings.HasPrefix(out, "0\n/\n1\n") || !strings.HasSuffix(out, "exit 2\n") {
 		t.Errorf("with a shell: %s %v", out, err)
 	}
@@ -74,8 +74,12 @@ func (p *place) checkout(files map[string]string) string {
 		}
 	}
 	for _, args := range [][]string{
-		{"init", "--quiet", "--initial-branch=main"}, {"config", "user.name", "Ada"}, {"config", "user.email", "ada@example.com"},
-		{"remote", "add", "origin", "git@git.example.com:team/shop.git"}, {"add", "--all"}, {"commit", "--quiet", "--message", "all"},
+		{"init", "--quiet", "--initial-branch=main"},
+		{"config", "user.name", "Ada"},
+		{"config", "user.email", "ada@example.com"},
+		{"remote", "add", "origin", "git@git.example.com:team/shop.git"},
+		{"add", "--all"},
+		{"commit", "--quiet", "--message", "all"},
 	} {
 		if code, out := p.command(dir, nil, "git", args...); code != 0 {
 			p.t.Fatalf("git %s: %s", args[0], out)

@@ -145,9 +145,9 @@ jobs:
         uses: ./
         env:
           COSIGN_PASSWORD: %[1]s
+          %[4]s
         with:
           image: %[2]s
-          key: cosign.key
           vuln-db: vulndb
           vuln-db-max-age: 0
           sbom: |
@@ -182,8 +182,26 @@ func testGitHub(t *testing.T, docker *world.Docker, databases string) {
 	_, action := p.command(root, nil, filepath.Join(root, ".ci", "pin-action"), hallmarkImage)
 	files := p.materials(databases)
 	files["action.yml"] = action
-	for name, more := range map[string]string{"passes": "severity-cutoff: none", "denied": "severity-cutoff: negligible", "misspelt": "severty-cutoff: none"} {
-		files[".github/workflows/"+name+".yml"] = fmt.Sprintf(workflow, world.Password, p.host+"/sample/app:v1", more)
+	sigstore := newSigstore(t)
+	for name, path := range map[string]string{"signing-config.json": sigstore.SigningConfig, "trusted-root.json": sigstore.TrustedRoot} {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(content)
+	}
+	lines := func(lines ...string) string { return strings.Join(lines, "\n          ") }
+	const key = "key: cosign.key"
+	for name, with := range map[string]string{
+		"passes": lines(key, "severity-cutoff: none"), "denied": lines(key, "severity-cutoff: negligible"), "misspelt": lines(key, "severty-cutoff: none"),
+		"keyless": lines("signing-config: signing-config.json", "trusted-root: trusted-root.json"),
+	} {
+		env := ""
+		if name == "keyless" {
+			env = strings.ReplaceAll(lines(sigstore.Issuer.GitHubEnv()...), "TOKEN=", "TOKEN: ")
+			env = strings.ReplaceAll(env, "URL=", "URL: ")
+		}
+		files[".github/workflows/"+name+".yml"] = fmt.Sprintf(workflow, world.Password, p.host+"/sample/app:v1", with, env)
 	}
 	dir := p.checkout(files)
 	act := func(name string) (int, string) {
@@ -212,6 +230,13 @@ func testGitHub(t *testing.T, docker *world.Docker, databases string) {
 	}
 	says(t, printed, "Summary - ## Hallmark: pass", "read: pass "+pinned.DigestStr()+" hallmark/sbom.cdx.json", "::group::hallmark run ")
 	p.must("cosign", "verify-attestation", "--key", "cosign.pub", "--insecure-ignore-tlog", "--type", "vuln", p.host+"/sample/app:v1")
+	code, printed = act("keyless")
+	if code != 0 {
+		t.Errorf("keyless: exit %d", code)
+	}
+	says(t, printed, "read: pass "+pinned.DigestStr())
+	p.must("hallmark", "verify", p.host+"/sample/app:v1", "--certificate-identity", sigstore.Issuer.GitHub.Subject,
+		"--certificate-oidc-issuer", sigstore.Issuer.GitHub.Issuer, "--trusted-root", sigstore.TrustedRoot)
 }
 
 func TestComponent(t *testing.T) {

@@ -54,7 +54,7 @@ func testImage(t *testing.T, docker *world.Docker) {
 		t.Errorf("with arguments: %s %v", out, err)
 	}
 	out, err = docker.Do(t.Context(), nil, "run", "--rm", "--network", "host", "--entrypoint", "", hallmarkImage,
-		"sh", "-c", "id -u && pwd && hallmark version | grep -c hallmark && test -s /etc/ssl/certs/ca-certificates.crt && hallmark run; echo exit $?")
+		"sh", "-c", "id -u && pwd && hallmark version | grep -c hallmark && test -s /etc/ssl/certs/ca-certificates.crt && hallmark run 2>&1; echo exit $?")
 	if err != nil || !strings.HasPrefix(out, "0\n/\n1\n") || !strings.HasSuffix(out, "exit 2\n") {
 		t.Errorf("with a shell: %s %v", out, err)
 	}
@@ -74,8 +74,12 @@ func (p *place) checkout(files map[string]string) string {
 		}
 	}
 	for _, args := range [][]string{
-		{"init", "--quiet", "--initial-branch=main"}, {"config", "user.name", "Ada"}, {"config", "user.email", "ada@example.com"},
-		{"remote", "add", "origin", "git@git.example.com:team/shop.git"}, {"add", "--all"}, {"commit", "--quiet", "--message", "all"},
+		{"init", "--quiet", "--initial-branch=main"},
+		{"config", "user.name", "Ada"},
+		{"config", "user.email", "ada@example.com"},
+		{"remote", "add", "origin", "git@git.example.com:team/shop.git"},
+		{"add", "--all"},
+		{"commit", "--quiet", "--message", "all"},
 	} {
 		if code, out := p.command(dir, nil, "git", args...); code != 0 {
 			p.t.Fatalf("git %s: %s", args[0], out)
@@ -141,9 +145,9 @@ jobs:
         uses: ./
         env:
           COSIGN_PASSWORD: %[1]s
+          %[4]s
         with:
           image: %[2]s
-          key: cosign.key
           vuln-db: vulndb
           vuln-db-max-age: 0
           sbom: |
@@ -178,8 +182,26 @@ func testGitHub(t *testing.T, docker *world.Docker, databases string) {
 	_, action := p.command(root, nil, filepath.Join(root, ".ci", "pin-action"), hallmarkImage)
 	files := p.materials(databases)
 	files["action.yml"] = action
-	for name, more := range map[string]string{"passes": "severity-cutoff: none", "denied": "severity-cutoff: negligible", "misspelt": "severty-cutoff: none"} {
-		files[".github/workflows/"+name+".yml"] = fmt.Sprintf(workflow, world.Password, p.host+"/sample/app:v1", more)
+	sigstore := newSigstore(t)
+	for name, path := range map[string]string{"signing-config.json": sigstore.SigningConfig, "trusted-root.json": sigstore.TrustedRoot} {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(content)
+	}
+	lines := func(lines ...string) string { return strings.Join(lines, "\n          ") }
+	const key = "key: cosign.key"
+	for name, with := range map[string]string{
+		"passes": lines(key, "severity-cutoff: none"), "denied": lines(key, "severity-cutoff: negligible"), "misspelt": lines(key, "severty-cutoff: none"),
+		"keyless": lines("signing-config: signing-config.json", "trusted-root: trusted-root.json"),
+	} {
+		env := ""
+		if name == "keyless" {
+			env = strings.ReplaceAll(lines(sigstore.Issuer.GitHubEnv()...), "TOKEN=", "TOKEN: ")
+			env = strings.ReplaceAll(env, "URL=", "URL: ")
+		}
+		files[".github/workflows/"+name+".yml"] = fmt.Sprintf(workflow, world.Password, p.host+"/sample/app:v1", with, env)
 	}
 	dir := p.checkout(files)
 	act := func(name string) (int, string) {
@@ -208,6 +230,13 @@ func testGitHub(t *testing.T, docker *world.Docker, databases string) {
 	}
 	says(t, printed, "Summary - ## Hallmark: pass", "read: pass "+pinned.DigestStr()+" hallmark/sbom.cdx.json", "::group::hallmark run ")
 	p.must("cosign", "verify-attestation", "--key", "cosign.pub", "--insecure-ignore-tlog", "--type", "vuln", p.host+"/sample/app:v1")
+	code, printed = act("keyless")
+	if code != 0 {
+		t.Errorf("keyless: exit %d", code)
+	}
+	says(t, printed, "read: pass "+pinned.DigestStr())
+	p.must("hallmark", "verify", p.host+"/sample/app:v1", "--certificate-identity", sigstore.Issuer.GitHub.Subject,
+		"--certificate-oidc-issuer", sigstore.Issuer.GitHub.Issuer, "--trusted-root", sigstore.TrustedRoot)
 }
 
 func TestComponent(t *testing.T) {

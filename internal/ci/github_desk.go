@@ -121,12 +121,8 @@ func (d *gitHubDesk) Summary(markdown []byte, whole string) error {
 
 // cutSummary returns a summary that GitHub takes, cut at the end of a line.
 func cutSummary(markdown []byte, whole string) []byte {
-	if len(markdown) < maxSummary {
-		return markdown
-	}
 	note := fmt.Sprintf("\n\n**This summary was cut here. All of it is in the file %s of the job.**\n", markdownLine(whole))
-	kept := markdown[:maxSummary-1-len(note)]
-	return append(kept[:bytes.LastIndexByte(kept, '\n')+1:bytes.LastIndexByte(kept, '\n')+1], note...)
+	return cutMarkdown(markdown, maxSummary, note)
 }
 
 // append adds to the file that a variable names. Where GitHub names none, nobody

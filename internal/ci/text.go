@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"bytes"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -24,6 +25,17 @@ func cut(s string, limit int) string {
 		return s
 	}
 	return string([]rune(s)[:limit-1]) + "…"
+}
+
+// cutMarkdown returns less than limit bytes, cut at the end of a line, with a note
+// that they are.
+func cutMarkdown(markdown []byte, limit int, note string) []byte {
+	if len(markdown) < limit {
+		return markdown
+	}
+	kept := markdown[:limit-1-len(note)]
+	end := bytes.LastIndexByte(kept, '\n') + 1
+	return append(kept[:end:end], note...)
 }
 
 // escapePath returns a path for a URL.

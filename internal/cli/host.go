@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -162,4 +163,23 @@ func (a *app) mourn(err error) {
 	message, hint := plain.Line(err.Error(), maxMessage), plain.Line(fault.HintOf(err), maxMessage)
 	a.annotate(ci.Annotation{Level: ci.Error, Title: "Hallmark: failed", Message: strings.TrimSpace(message + "\n" + hint)})
 	_ = a.desk.Summary(ci.Failure(message, hint), "") // the error itself is what has to be told
+}
+
+// comment shows the summary on the pull or merge request, if that is asked for.
+// Where it cannot, the verdict stands all the same, and what is missing is told.
+func (a *app) comment(ctx context.Context, v values, r pipeline.Result) {
+	if wanted, err := v.boolean("comment"); err != nil || !wanted {
+		return
+	}
+	token := v.text("gitlab-token")
+	if a.host.Host == ci.GitHub {
+		token = a.gitHubToken(v)
+	}
+	err := a.host.Comment(ctx, ci.Lookup(a.env), token, r.Subject.Repository(), report.Summary(r))
+	if err == nil {
+		return
+	}
+	message, hint := plain.Line(err.Error(), maxMessage), fault.HintOf(err)
+	a.complain("warning", message, hint)
+	a.annotate(ci.Annotation{Level: ci.Warning, Title: "Hallmark", Message: message + "\n" + hint})
 }

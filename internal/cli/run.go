@@ -85,11 +85,11 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	end := a.section("hallmark run " + p.reference)
 	result, runErr := pipeline.Run(ctx, job, rooms)
 	end()
-	return a.conclude(folder, result, runErr)
+	return a.conclude(ctx, v, folder, result, runErr)
 }
 
 // conclude writes the reports, whatever came of the run, and prints the result.
-func (a *app) conclude(folder report.Folder, result pipeline.Result, runErr error) error {
+func (a *app) conclude(ctx context.Context, v values, folder report.Folder, result pipeline.Result, runErr error) error {
 	if err := folder.Write(result); err != nil {
 		return errors.Join(runErr, err)
 	}
@@ -99,6 +99,7 @@ func (a *app) conclude(folder report.Folder, result pipeline.Result, runErr erro
 	if runErr != nil {
 		return runErr
 	}
+	a.comment(ctx, v, result)
 	if err := a.printResult(folder, result); err != nil {
 		return err
 	}
@@ -151,6 +152,9 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	}
 	brought, err := a.brought(v)
 	if err != nil {
+		return pipeline.Job{}, err
+	}
+	if _, err := v.boolean("comment"); err != nil {
 		return pipeline.Job{}, err
 	}
 	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), Formats: wanted, Brought: brought, Push: push, SignImage: signed, History: history, Rules: rules, CI: a.jobFacts()}

@@ -337,5 +337,8 @@ func shippedPolicies(t *testing.T) []Policy {
 	for name, text := range library {
 		files = append(files, File{Name: "hallmark:lib/" + name, Text: text})
 	}
-	return Compile(files, Setting{})
+	return Compile(files, Setting{Params: map[string]any{
+		"allowed": []any{"docker.io/library/*"}, "denied": []any{"AGPL-3.0-only"}, "signers": []any{"key *"},
+		"builders": []any{"https://github.com/*"}, "repositories": []any{"https://github.com/team/*"},
+	}})
 }

@@ -33,8 +33,20 @@ func (p Policy) Name() string { return p.File.Name }
 // compiler's words. It is empty for a policy that can be evaluated.
 func (p Policy) Problems() []string { return p.problems }
 
-// Digest returns the digest of the file's text, sha256:…
-func (p Policy) Digest() string { return digestOf([]byte(p.Text)) }
+// Digest returns the digest of the file's text, sha256:…; of a policy that uses
+// libraries, that of its own digest and theirs, a line each, sorted.
+func (p Policy) Digest() string {
+	own := digestOf([]byte(p.Text))
+	if len(p.imported) == 0 {
+		return own
+	}
+	all := []string{own}
+	for _, f := range p.imported {
+		all = append(all, digestOf([]byte(f.Text)))
+	}
+	slices.Sort(all)
+	return digestOf([]byte(strings.Join(all, "\n")))
+}
 
 func digestOf(text []byte) string {
 	sum := sha256.Sum256(text)
@@ -113,7 +125,7 @@ func (p *Policy) build(libraries map[string]parsed, params map[string]any) error
 		if err := p.checkWords(); err != nil {
 			return err
 		}
-		value, err := p.meta.paramsFrom(params)
+		value, err := p.meta.paramsFrom(params, p.wantsParam)
 		if err != nil {
 			return err
 		}

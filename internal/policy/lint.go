@@ -36,7 +36,7 @@ func Check(ctx context.Context, policies []Policy) []Lint {
 		}
 		found = append(found, p.checkRules()...)
 		found = append(found, p.checkAlias()...)
-		found = append(found, p.checkReads()...)
+		found = append(found, p.checkReads(ctx)...)
 		found = append(found, p.checkEmpty(ctx)...)
 	}
 	return found
@@ -120,12 +120,12 @@ func (p Policy) checkAlias() []Lint {
 }
 
 // checkReads looks at what a policy of the project's own dialect reads.
-func (p Policy) checkReads() []Lint {
+func (p Policy) checkReads(ctx context.Context) []Lint {
 	if p.dialect != Hallmark {
 		return nil
 	}
 	var found []Lint
-	if p.reads.all {
+	if p.reads.all && !p.deniesNothing(ctx) {
 		found = append(found, p.lint(p.module.Package.Location, "what is read of input is known only when the policy runs: evidence that is missing goes unnoticed",
 			"name what is read: input.scan, input.attestations.custom"))
 	}
@@ -135,6 +135,12 @@ func (p Policy) checkReads() []Lint {
 		}
 	}
 	return found
+}
+
+// deniesNothing reports whether a policy denies an image without any evidence.
+func (p Policy) deniesNothing(ctx context.Context) bool {
+	denied, _, err := Rules{}.askJoined(ctx, p, &joined{evidence: Evidence{Now: time.Now()}}, Image{}, nil)
+	return err == nil && denied.some()
 }
 
 // checkEmpty asks a policy about evidence that says nothing, which should not be

@@ -22,7 +22,7 @@ func TestLintFindsTheTraps(t *testing.T) {
 		"dropped":            {head + "isCompliant { input.predicate.ticket == 1 }\n", "p.rego:5", "drops predicate.ticket"},
 		"empty predicate":    {head + "isCompliant { not input.predicate.scanner.bad }\n", "p.rego:4", "predicate is empty"},
 		"own, empty":         {"package hallmark.p\ndeny contains \"x\" if input.scan.bad\n", "p.rego:1", "predicate is empty"},
-		"own, anything":      {"package hallmark.p\ndeny contains \"x\" if input[_]\n", "p.rego:1", "known only when the policy runs"},
+		"own, anything":      {"package hallmark.p\ndeny contains \"x\" if input.attestations[_][_].predicate.bad\n", "p.rego:1", "known only when the policy runs"},
 		"own, unused":        {"# METADATA\n# custom:\n#   params: {most: {default: 1}}\npackage hallmark.p\ndeny contains \"x\" if not input.scan.good\n", "p.rego:4", "the parameter most is declared and never read"},
 		"clean":              {text: head + "isCompliant { input.predicate.scanner.result.counts.effective.critical == 0 }\n"},
 		"own, clean":         {text: "package hallmark.p\ndeny contains \"x\" if not input.scan.good\n"},

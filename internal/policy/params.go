@@ -22,8 +22,8 @@ func ParseParams(name string, text []byte) (map[string]any, error) {
 	return params, nil
 }
 
-// paramsFrom returns data.params: what was given, over the defaults.
-func (m metadata) paramsFrom(given map[string]any) (ast.Value, error) {
+// paramsFrom returns data.params: what was given and is wanted, over the defaults.
+func (m metadata) paramsFrom(given map[string]any, wanted func(name string) bool) (ast.Value, error) {
 	object := ast.NewObject()
 	for name, p := range m.params {
 		if p.preset != nil {
@@ -31,6 +31,9 @@ func (m metadata) paramsFrom(given map[string]any) (ast.Value, error) {
 		}
 	}
 	for name, value := range given {
+		if !wanted(name) {
+			continue
+		}
 		v, err := ast.InterfaceToValue(value)
 		if err != nil {
 			return nil, fmt.Errorf("the parameter %s cannot be used: %w", clean(name), err)
@@ -38,6 +41,12 @@ func (m metadata) paramsFrom(given map[string]any) (ast.Value, error) {
 		object.Insert(ast.StringTerm(name), ast.NewTerm(v))
 	}
 	return object, nil
+}
+
+// wantsParam reports whether a parameter is the policy's, and not another one's.
+func (p Policy) wantsParam(name string) bool {
+	_, declared := p.meta.params[name]
+	return declared || !p.reads.bound || slices.Contains(p.reads.params, name)
 }
 
 // unset returns the parameters that the policy reads and that have no value: a

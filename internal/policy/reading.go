@@ -22,6 +22,7 @@ type reading struct {
 	entries bool     // attestations with their signer and time, not a shorthand's predicate alone
 	image   []string // of input.image
 	params  []string // of data.params
+	bound   bool     // params are all that it reads of data.params
 	noType  []string // words in input.attestations that stand for no type
 }
 
@@ -77,7 +78,7 @@ func (n need) missing() string {
 // readsOf walks the compiled modules, in which imports and local names are
 // resolved.
 func readsOf(compiler *ast.Compiler) reading {
-	var r reading
+	r := reading{bound: true}
 	for _, module := range compiler.Modules {
 		ast.WalkRefs(module, func(ref ast.Ref) bool {
 			r.take(ref)
@@ -94,13 +95,24 @@ func readsOf(compiler *ast.Compiler) reading {
 func (r *reading) take(ref ast.Ref) {
 	params := ast.Ref{ast.DefaultRootDocument, ast.StringTerm("params")}
 	switch {
-	case ref.HasPrefix(params) && len(ref) > len(params):
-		if name, ok := ref[2].Value.(ast.String); ok {
-			r.params = append(r.params, string(name))
+	case ref.HasPrefix(params):
+		if name, ok := textAt(ref, len(params)); ok {
+			r.params = append(r.params, name)
+		} else {
+			r.bound = false
 		}
 	case ref.HasPrefix(ast.InputRootRef):
 		r.takeInput(ref)
 	}
+}
+
+// textAt returns the text at a place of a reference, if there is one.
+func textAt(ref ast.Ref, i int) (string, bool) {
+	if i >= len(ref) {
+		return "", false
+	}
+	text, ok := ref[i].Value.(ast.String)
+	return string(text), ok
 }
 
 func (r *reading) takeInput(ref ast.Ref) {

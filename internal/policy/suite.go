@@ -154,7 +154,7 @@ func (s *Suite) run(ctx context.Context, test File, modules map[string]*ast.Modu
 		if err != nil {
 			return cover.Report{}, fmt.Errorf("running the tests: %w", err)
 		}
-		value, err := meta.paramsFrom(setting.Params)
+		value, err := meta.paramsFrom(setting.Params, func(string) bool { return true })
 		if err != nil {
 			return cover.Report{}, fmt.Errorf("running the tests: %w", err)
 		}

@@ -9,10 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/anchore/syft/syft/format/cyclonedxjson"
-	"github.com/anchore/syft/syft/format/spdxjson"
 	"github.com/anchore/syft/syft/format/syftjson"
-	"github.com/anchore/syft/syft/sbom"
 	"github.com/anchore/syft/syft/source"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -28,18 +25,17 @@ const MaxBrought = 64 << 20
 // that names another image is refused.
 func Read(subject attest.Subject, content []byte) (SBOM, error) {
 	content = bytes.TrimSpace(bytes.TrimPrefix(content, []byte("\ufeff")))
-	format, decoder, err := identify(content)
+	format, err := FormatOf(content)
 	if err != nil {
 		return SBOM{}, err
 	}
-	decoded, _, _, err := decoder.Decode(bytes.NewReader(content))
+	b, err := decodeBrought(subject, format, content)
 	if err != nil {
-		return SBOM{}, fmt.Errorf("it cannot be read: %s", plain.Line(err.Error(), 300))
+		return SBOM{}, errors.New(plain.Line(err.Error(), 300))
 	}
-	if other := another(decoded.Source, subject); other != "" {
+	if other := another(b.content.Source, subject); other != "" {
 		return SBOM{}, fmt.Errorf("it is about %s, and the image is sha256:%s", other, subject.Hex())
 	}
-	b := SBOM{content: decoded, created: time.Unix(0, 0).UTC(), subject: subject}
 	if format != "" {
 		b.original = map[Format][]byte{format: content}
 	}
@@ -49,11 +45,7 @@ func Read(subject attest.Subject, content []byte) (SBOM, error) {
 // FormatOf returns the format of an SBOM that somebody else made; empty: that of
 // syft, which is not attested as it is.
 func FormatOf(content []byte) (Format, error) {
-	format, _, err := identify(bytes.TrimSpace(bytes.TrimPrefix(content, []byte("\ufeff"))))
-	return format, err
-}
-
-func identify(content []byte) (Format, sbom.FormatDecoder, error) {
+	content = bytes.TrimSpace(bytes.TrimPrefix(content, []byte("\ufeff")))
 	var form struct {
 		BOMFormat   string          `json:"bomFormat"`
 		SPDXVersion string          `json:"spdxVersion"`
@@ -61,20 +53,31 @@ func identify(content []byte) (Format, sbom.FormatDecoder, error) {
 		Descriptor  json.RawMessage `json:"descriptor"`
 	}
 	if len(content) > MaxBrought {
-		return "", nil, fmt.Errorf("it has %d bytes, the limit is %d (64 MiB)", len(content), MaxBrought)
+		return "", fmt.Errorf("it has %d bytes, the limit is %d (64 MiB)", len(content), MaxBrought)
 	}
 	if err := json.Unmarshal(content, &form); err != nil {
-		return "", nil, errors.New("it is no JSON object")
+		return "", errors.New("it is no JSON object")
 	}
 	switch {
 	case form.BOMFormat == "CycloneDX":
-		return CycloneDX, cyclonedxjson.NewFormatDecoder(), nil
+		return CycloneDX, nil
 	case strings.HasPrefix(form.SPDXVersion, "SPDX-2."):
-		return SPDX, spdxjson.NewFormatDecoder(), nil
+		return SPDX, nil
 	case form.Artifacts != nil && form.Descriptor != nil:
-		return "", syftjson.NewFormatDecoder(), nil
+		return "", nil
 	}
-	return "", nil, errors.New("it is neither CycloneDX, nor SPDX 2, nor syft's JSON")
+	return "", errors.New("it is neither CycloneDX, nor SPDX 2, nor syft's JSON")
+}
+
+func decodeBrought(subject attest.Subject, format Format, content []byte) (SBOM, error) {
+	if format != "" {
+		return Decode(subject, format, content)
+	}
+	decoded, _, _, err := syftjson.NewFormatDecoder().Decode(bytes.NewReader(content))
+	if err == nil && decoded == nil {
+		err = errors.New("it holds no SBOM")
+	}
+	return SBOM{content: decoded, created: time.Unix(0, 0).UTC(), subject: subject}, err
 }
 
 // another returns the digest of the image that an SBOM says it is about, if that is

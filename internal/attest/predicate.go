@@ -29,6 +29,10 @@ const (
 	TypeVulns        = "https://in-toto.io/attestation/vulns/v0.2"
 	TypeSCAI         = "https://in-toto.io/attestation/scai/v0.3"
 	TypeRelease      = "https://in-toto.io/attestation/release/v0.1"
+	TypeSARIF        = "https://www.schemastore.org/schemas/json/sarif-2.1.0.json"
+	TypeApproval     = "https://hallmark-ci.github.io/approval/v1"
+	TypeLicences     = "https://hallmark-ci.github.io/licences/v1"
+	TypeImage        = "https://hallmark-ci.github.io/image/v1"
 	spdxTypeV23      = "https://spdx.dev/Document/v2.3"
 	customTimeFormat = time.RFC3339
 )
@@ -43,11 +47,15 @@ type Shorthand struct {
 // of cosign with its own meaning, and the project's for further in-toto types.
 func Shorthands() []Shorthand {
 	return []Shorthand{
+		{"approval", TypeApproval},
 		{"custom", TypeCustom},
 		{"cyclonedx", TypeCycloneDX},
+		{"image", TypeImage},
+		{"licences", TypeLicences},
 		{"link", TypeLink},
 		{"openvex", TypeOpenVEX},
 		{"release", TypeRelease},
+		{"sarif", TypeSARIF},
 		{"scai", TypeSCAI},
 		{"signature", TypeSignature},
 		{"slsaprovenance", TypeSLSA02},

@@ -30,14 +30,18 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/attest"
 )
 
-// SBOM is the bill of materials of one image. Having one is the proof that the
-// image was read whole.
+// SBOM is the bill of materials of one image. Having one from Image is the proof
+// that the image was read whole.
 type SBOM struct {
-	content *sbom.SBOM
-	created time.Time
-	subject attest.Subject
-	unread  []string
+	content  *sbom.SBOM
+	created  time.Time
+	subject  attest.Subject
+	unread   []string
+	original map[Format][]byte // of one that was brought: as it was written
 }
+
+// Subject returns the image.
+func (b SBOM) Subject() attest.Subject { return b.subject }
 
 // Syft returns the SBOM in syft's own model, for the scan.
 func (b SBOM) Syft() *sbom.SBOM { return b.content }

@@ -33,8 +33,12 @@ func (f Format) PredicateType() string {
 	return attest.TypeCycloneDX
 }
 
-// Encode returns the SBOM in a format, as compact JSON.
+// Encode returns the SBOM in a format, as compact JSON; one that was brought in that
+// format as it is.
 func (b SBOM) Encode(format Format) ([]byte, error) {
+	if document, ok := b.original[format]; ok {
+		return document, nil
+	}
 	switch format {
 	case CycloneDX:
 		return b.cycloneDX()

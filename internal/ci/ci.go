@@ -68,6 +68,7 @@ const (
 type Context struct {
 	Host          Host    `json:"host"`
 	ServerURL     string  `json:"serverUrl,omitempty"`     // https://github.com
+	APIURL        string  `json:"-"`                       // where the host answers questions
 	Repository    string  `json:"repository,omitempty"`    // owner/name, or a project's path
 	RepositoryURL string  `json:"repositoryUrl,omitempty"` // without a login
 	Ref           string  `json:"ref,omitempty"`           // refs/heads/main
@@ -92,7 +93,9 @@ type Context struct {
 	JobID      string `json:"jobId,omitempty"`
 	JobName    string `json:"jobName,omitempty"`
 	JobURL     string `json:"jobUrl,omitempty"`
-	Runner     string `json:"runner,omitempty"` // github-hosted, self-hosted, or the runner's number
+	Runner     string `json:"runner,omitempty"`     // github-hosted, self-hosted, or the runner's number
+	RunStarted string `json:"runStarted,omitempty"` // RFC 3339
+	JobImage   string `json:"jobImage,omitempty"`   // that the job runs in
 	Actor      string `json:"actor,omitempty"`
 	Workspace  string `json:"workspace,omitempty"` // where the sources are
 }

@@ -12,6 +12,7 @@ func gitHubContext(f facts) Context {
 	c := Context{
 		Host:         GitHub,
 		ServerURL:    f.text("GITHUB_SERVER_URL"),
+		APIURL:       f.text("GITHUB_API_URL"),
 		Repository:   f.text("GITHUB_REPOSITORY"),
 		Ref:          f.text("GITHUB_REF"),
 		Protected:    f.flag("GITHUB_REF_PROTECTED"),

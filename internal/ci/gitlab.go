@@ -6,6 +6,7 @@ func gitLabContext(f facts) Context {
 	c := Context{
 		Host:          GitLab,
 		ServerURL:     f.text("CI_SERVER_URL"),
+		APIURL:        f.text("CI_API_V4_URL"),
 		Repository:    f.text("CI_PROJECT_PATH"),
 		RepositoryURL: f.address("CI_PROJECT_URL"),
 		Protected:     f.flag("CI_COMMIT_REF_PROTECTED"),
@@ -18,6 +19,8 @@ func gitLabContext(f facts) Context {
 		JobURL:        f.text("CI_JOB_URL"),
 		Workflow:      f.text("CI_CONFIG_PATH"),
 		Runner:        f.text("CI_RUNNER_ID"),
+		RunStarted:    f.text("CI_PIPELINE_CREATED_AT"),
+		JobImage:      f.text("CI_JOB_IMAGE"),
 		Actor:         f.text("GITLAB_USER_LOGIN"),
 		Workspace:     f.text("CI_PROJECT_DIR"),
 	}

@@ -65,7 +65,7 @@ func rewrite(t *testing.T, file, mark, want string) {
 func hosted() []input {
 	return slices.DeleteFunc(inputs(), func(i input) bool {
 		return !slices.ContainsFunc(i.commands, func(c string) bool {
-			return !slices.Contains([]string{cmdDemo, cmdKeygen, cmdVersion}, c)
+			return !slices.Contains([]string{cmdDemo, cmdKeygen, cmdVersion, cmdPolicyCompile, cmdPolicyLint, cmdPolicyTest}, c)
 		})
 	})
 }
@@ -109,6 +109,7 @@ func choices(name string) string {
 	return map[string]string{
 		"severity-cutoff":    "none, negligible, low, medium, high, critical",
 		"tlog":               "auto, \"true\", \"false\"",
+		"provenance":         "auto, \"true\", \"false\"",
 		"attestation-format": "att, bundle, both",
 		"gate":               "enforce, warn",
 		"log-format":         "auto, text, json",

@@ -79,8 +79,14 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
+	if err := a.approvals(ctx, v, &job); err != nil {
+		return err
+	}
 	if db != nil {
 		rooms.Database = db.open
+	}
+	if err := a.takeBrought(v, p, &rooms); err != nil {
+		return err
 	}
 	end := a.section("hallmark run " + p.reference)
 	result, runErr := pipeline.Run(ctx, job, rooms)
@@ -127,7 +133,7 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	scanned, err := v.boolean("scan")
+	own, err := ownTypes(v)
 	if err != nil {
 		return pipeline.Job{}, err
 	}
@@ -161,10 +167,16 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if job.SayVerdict, err = saysVerdict(v, rules); err != nil {
 		return pipeline.Job{}, err
 	}
+	if job.Formats, err = sbomFileFormats(v, job.Formats); err != nil {
+		return pipeline.Job{}, err
+	}
 	if err := suppressions(v, &job); err != nil {
 		return pipeline.Job{}, err
 	}
-	return job, checkTypes(job, scanned)
+	if err := a.gathered(v, &job); err != nil {
+		return pipeline.Job{}, err
+	}
+	return job, checkTypes(job, own)
 }
 
 // saysVerdict reads the input attest-verdict.
@@ -176,15 +188,34 @@ func saysVerdict(v values, rules policy.Rules) (bool, error) {
 	return word == "true" || word == "auto" && len(rules.Policies) > 0, nil
 }
 
+// ownTypes returns the types that a run makes if it is asked for, of what it
+// gathers while it is under way.
+func ownTypes(v values) ([]string, error) {
+	var own []string
+	for name, uri := range map[string]string{"scan": attest.TypeVuln, "approval": attest.TypeApproval} {
+		wanted, err := v.boolean(name)
+		if err != nil {
+			return nil, err
+		}
+		if wanted {
+			own = append(own, uri)
+		}
+	}
+	return own, nil
+}
+
 // checkTypes refuses a run that makes nothing, and evidence of a type that the
 // run makes itself: of two of a type, any one can satisfy a policy.
-func checkTypes(job pipeline.Job, scanned bool) error {
-	var made []string
+func checkTypes(job pipeline.Job, made []string) error {
 	for _, format := range job.Formats {
 		made = append(made, format.PredicateType())
 	}
-	if scanned {
-		made = append(made, attest.TypeVuln)
+	if job.Build != nil {
+		made = append(made, attest.TypeSLSA1)
+	}
+	made = append(made, job.Further...)
+	for _, p := range job.Made {
+		made = append(made, p.Type)
 	}
 	if len(made)+len(job.Brought) == 0 {
 		return fault.WithHint(fault.Usagef("nothing to attest"), "let it make an SBOM or a scan, or give --predicate TYPE=FILE")
@@ -192,7 +223,7 @@ func checkTypes(job pipeline.Job, scanned bool) error {
 	for _, p := range job.Brought {
 		if slices.ContainsFunc(made, func(uri string) bool { return attest.SameType(uri, p.Type) }) {
 			return fault.WithHint(fault.Usagef("predicate of type %s is given, and this run makes one itself", attest.ShortType(p.Type)),
-				"leave one of the two out: --sbom none, --scan=false, or the --predicate")
+				"leave one of the two out: --sbom none, --scan=false, --provenance false, --evidence none, or the --predicate")
 		}
 	}
 	return nil

@@ -65,13 +65,14 @@ func TestFileRefusesWhatIsNoPredicate(t *testing.T) {
 // and blanks between the values are not signed.
 func TestAFileThatWouldBeTooLargeOnceSigned(t *testing.T) {
 	const third = 97 << 20
+	const review = "https://example.com/review/v1" // of which nobody knows the shape
 	object := func(filled, blank int) string {
 		return `{"a":"` + strings.Repeat("x", filled) + `"` + strings.Repeat(" ", blank) + "}"
 	}
 	tests := []struct{ name, word, content, says string }{
-		{"an object", "vuln", object(third, 0), "it has 101711880 bytes; signed it would be over the limit of 134217728 bytes (128 MiB)"},
+		{"an object", review, object(third, 0), "it has 101711880 bytes; signed it would be over the limit of 134217728 bytes (128 MiB)"},
 		{"text, which is longer as JSON", "custom", strings.Repeat("\x00", third/6), "it has 16951978 bytes; signed it would be over the limit"},
-		{"an object that just fits, and blanks", "vuln", object(attest.MaxSize/4*3-8<<10, 20<<20), ""},
+		{"an object that just fits, and blanks", review, object(attest.MaxSize/4*3-8<<10, 20<<20), ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -28,9 +28,9 @@ func File(argument string, now time.Time) (attest.Predicate, error) {
 	if err != nil {
 		return attest.Predicate{}, err
 	}
-	content, err := readBounded(path)
+	content, err := readBounded(path, attest.MaxSize)
 	if err != nil {
-		return attest.Predicate{}, err
+		return attest.Predicate{}, fmt.Errorf("reading the predicate %s: %w", path, err)
 	}
 	if len(content) == 0 {
 		return attest.Predicate{}, fmt.Errorf("reading the predicate %s: the file is empty", path)
@@ -38,6 +38,9 @@ func File(argument string, now time.Time) (attest.Predicate, error) {
 	p, err := attest.NewPredicate(uri, content, now)
 	if err == nil {
 		err = checkSigned(p, len(content))
+	}
+	if err == nil {
+		err = checkShape(p)
 	}
 	if err != nil {
 		return attest.Predicate{}, fmt.Errorf("reading the predicate %s: %w", path, err)
@@ -64,23 +67,32 @@ func checkSigned(p attest.Predicate, size int) error {
 	return nil
 }
 
-func readBounded(path string) ([]byte, error) {
+// Load reads a file that is evidence of some kind.
+func Load(path string) (Brought, error) {
+	content, err := readBounded(path, maxResults)
+	if err != nil {
+		return Brought{}, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return Brought{Path: path, Content: content}, nil
+}
+
+func readBounded(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the predicate %s: %w", path, withoutPath(err))
+		return nil, withoutPath(err)
 	}
 	defer f.Close() //nolint:errcheck // only read from
 
-	content, err := io.ReadAll(io.LimitReader(f, attest.MaxSize+1))
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading the predicate %s: %w", path, withoutPath(err))
+		return nil, withoutPath(err)
 	}
-	if len(content) > attest.MaxSize {
+	if int64(len(content)) > limit {
 		size := int64(len(content))
 		if info, err := f.Stat(); err == nil && info.Size() > size {
 			size = info.Size()
 		}
-		return nil, fmt.Errorf("reading the predicate %s: it has %d bytes, the limit is %d (128 MiB)", path, size, attest.MaxSize)
+		return nil, fmt.Errorf("it has %d bytes, the limit is %d (%d MiB)", size, limit, limit>>20)
 	}
 	return content, nil
 }

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"fmt"
+	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -82,4 +83,33 @@ func describedOf(entry v1.Descriptor) string {
 		return ""
 	}
 	return of.String()
+}
+
+// maxStatement bounds one of BuildKit's statements, in bytes.
+const maxStatement = 64 << 20
+
+// BuildStatement reads a statement that BuildKit left in the repository of s. What
+// it says is nobody's word: it is not signed.
+func (r *Registry) BuildStatement(ctx context.Context, s attest.Subject, b BuildAttestation) ([]byte, error) {
+	pinned := s.Digest().Context().Digest(b.Digest)
+	if b.Size > maxStatement {
+		return nil, fmt.Errorf("reading BuildKit's statement %s: it has %d bytes, the limit is %d (64 MiB)", pinned, b.Size, maxStatement)
+	}
+	layer, err := remote.Layer(pinned, r.options(ctx)...)
+	if err != nil {
+		return nil, explain(ctx, pinned.String(), err)
+	}
+	content, err := layer.Compressed() // as it is stored: checks the digest at its end
+	if err != nil {
+		return nil, explain(ctx, pinned.String(), err)
+	}
+	defer content.Close() //nolint:errcheck // only read from
+	statement, err := io.ReadAll(io.LimitReader(content, maxStatement+1))
+	if err != nil {
+		return nil, explain(ctx, pinned.String(), err)
+	}
+	if len(statement) > maxStatement {
+		return nil, fmt.Errorf("reading BuildKit's statement %s: it is over the limit of %d bytes (64 MiB)", pinned, maxStatement)
+	}
+	return statement, nil
 }

@@ -71,6 +71,7 @@ func (r *run) examineAll(ctx context.Context, opened image.Opened, scanner Scann
 	for _, img := range opened.Images() {
 		one := platformRun{run: newRun(r.job, r.Rooms)}
 		one.result.Subject, one.result.Platform, one.index = img.Subject(), img.Platform(), opened.Subject()
+		one.buildKit = r.buildKit
 		predicates, err := one.examine(ctx, img, scanner)
 		r.adopt(one.run)
 		if err != nil {
@@ -119,7 +120,8 @@ func (r *run) aggregate(platforms []platformRun) ([]attest.Predicate, error) {
 		r.result.Scan, r.result.ScanBody = &merged, p.Body
 		predicates = append(predicates, p)
 	}
-	return append(predicates, r.job.Brought...), nil
+	further, err := r.further()
+	return append(predicates, further...), err
 }
 
 // verdicts returns those about the images of an index.

@@ -9,12 +9,14 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
+	"github.com/hallmark-ci/hallmark/internal/evidence"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/policy"
@@ -29,6 +31,9 @@ type Images interface {
 	Resolve(ctx context.Context, reference string) (attest.Subject, error)
 	OpenAll(ctx context.Context, reference string, platforms []string) (image.Opened, error)
 	Moved(ctx context.Context, s attest.Subject) (now string, moved bool, err error)
+	// BuildAttestations and BuildStatement read what BuildKit left in an index.
+	BuildAttestations(ctx context.Context, s attest.Subject) ([]image.BuildAttestation, error)
+	BuildStatement(ctx context.Context, s attest.Subject, b image.BuildAttestation) ([]byte, error)
 }
 
 // Cataloger makes the SBOM of an image, unpacking below tempDir.
@@ -67,6 +72,10 @@ type Job struct {
 	Reference  string
 	Platforms  []string           // of an index; none: all
 	Formats    []catalog.Format   // of the SBOMs to attest
+	Build      *evidence.Build    // to attest as provenance; nil: none
+	Further    []string           // types of what else is made of every image
+	Release    string             // the tag in the sources that a release is of
+	Made       []attest.Predicate // of what was gathered before the run, for every image
 	Brought    []attest.Predicate // what the user brings
 	Push       bool               // false: everything but writing to the registry
 	SignImage  bool               // sign the image itself, too, if it is pushed
@@ -76,6 +85,7 @@ type Job struct {
 	Attested   bool           // believe VEX documents that are attested to the image, too
 	Waivers    waiver.File
 	SayVerdict bool            // attest the verdict, too
+	Notes      []string        // what a person should know of what was gathered
 	Version    string          // of this program, for reports and for what the verdict says
 	CI         json.RawMessage // what the job's host says about itself, for the policies; nil: no CI job
 	TempDir    string          // layers are unpacked below it
@@ -141,6 +151,7 @@ type Result struct {
 // verdict that denies is not an error.
 func Run(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 	r := newRun(job, rooms)
+	r.result.Notes = slices.Clone(job.Notes)
 	err := r.all(ctx)
 	r.result.Failure = err
 	return r.result, err
@@ -157,6 +168,7 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	if opened.IsIndex() {
+		r.readBuildKit(ctx)
 		err = r.runIndex(ctx, opened, scanner)
 	} else {
 		err = r.runImage(ctx, opened.Images()[0], scanner)

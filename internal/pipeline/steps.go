@@ -23,6 +23,8 @@ type run struct {
 
 	left       []string          // digests of the envelopes that it is to leave behind
 	superseded []verify.Verified // this run's own of which another job's is there instead
+
+	buildKit []builtBy // what BuildKit left in the index
 }
 
 func newRun(job Job, rooms Rooms) *run {
@@ -82,6 +84,10 @@ func (r *run) openDatabase(ctx context.Context) (Scanner, error) {
 		r.note("%s", note)
 	}
 	info := scanner.Info()
+	if info.Built.IsZero() {
+		end("its age is not known", nil)
+		return scanner, nil
+	}
 	end(fmt.Sprintf("%s, built %s", info.Schema, info.Built.UTC().Format("2006-01-02 15:04 MST")), nil)
 	return scanner, nil
 }
@@ -123,7 +129,8 @@ func (r *run) gather(ctx context.Context, bom catalog.SBOM, scanner Scanner) ([]
 		}
 		predicates = append(predicates, p)
 	}
-	return append(predicates, r.job.Brought...), nil
+	further, err := r.further()
+	return append(predicates, further...), err
 }
 
 func sbomPredicate(format catalog.Format, document []byte) attest.Predicate {

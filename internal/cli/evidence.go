@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/ci"
+	"github.com/hallmark-ci/hallmark/internal/evidence"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/forge"
+	"github.com/hallmark-ci/hallmark/internal/git"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+)
+
+// gathered adds to a job what there is to attest about how the image came to be.
+func (a *app) gathered(v values, job *pipeline.Job) error {
+	for _, gather := range []func(values, *pipeline.Job) error{a.build, a.further, a.testResults, a.staticAnalysis} {
+		if err := gather(v, job); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// build reads the input provenance.
+func (a *app) build(v values, job *pipeline.Job) error {
+	word, err := v.oneOf("provenance", "auto", "true", "false")
+	if err != nil || word == "false" || word == "auto" && a.host.Host == ci.None {
+		return err
+	}
+	folder := a.host.Workspace
+	if folder == "" {
+		folder = "."
+	}
+	source, err := git.Read(folder, a.host.Commit)
+	switch {
+	case err != nil:
+		job.Notes = append(job.Notes, fmt.Sprintf("the provenance says nothing of the commit: %v", err))
+	case !source.Found:
+		job.Notes = append(job.Notes, fmt.Sprintf("the provenance does not say who made the commit: %s is no git repository", folder))
+	case source.Commit == nil:
+		job.Notes = append(job.Notes, fmt.Sprintf("the provenance does not say who made the commit: %s is not in %s", a.host.Commit, folder))
+	}
+	job.Build = &evidence.Build{Job: a.host, Source: source, Version: buildVersion()}
+	return nil
+}
+
+// Words of the input evidence.
+const (
+	evidenceAuto     = "auto"
+	evidenceNone     = "none"
+	evidenceRelease  = "release"
+	evidenceVEX      = "vex"
+	evidenceLicences = "licences"
+	evidenceImage    = "image"
+)
+
+// further reads the input evidence. suppressions has read the VEX documents.
+func (a *app) further(v values, job *pipeline.Job) error {
+	words := v.list("evidence")
+	known := []string{evidenceAuto, evidenceRelease, evidenceVEX, evidenceLicences, evidenceImage, evidenceNone}
+	for _, word := range words {
+		switch {
+		case !slices.Contains(known, word):
+			return fault.WithHint(fault.Usagef("evidence is %q: use release, vex, licences, image, auto or none", word), "repeat --evidence for more than one")
+		case word == evidenceNone && len(words) > 1:
+			return fault.Usagef("evidence is none and more at once")
+		}
+	}
+	asked := func(word string) bool { return slices.Contains(words, word) }
+	if asked(evidenceRelease) && a.host.Tag == "" {
+		return fault.Usagef("evidence is release, and the job is for no tag")
+	}
+	if a.host.Tag != "" && (asked(evidenceRelease) || asked(evidenceAuto)) {
+		job.Further, job.Release = append(job.Further, attest.TypeRelease), a.host.Tag
+	}
+	if asked(evidenceLicences) {
+		job.Further = append(job.Further, attest.TypeLicences)
+	}
+	if asked(evidenceImage) {
+		job.Further = append(job.Further, attest.TypeImage)
+	}
+	if asked(evidenceVEX) || asked(evidenceAuto) {
+		return usedVEX(job)
+	}
+	return nil
+}
+
+// usedVEX adds the OpenVEX documents that the scan is to use.
+func usedVEX(job *pipeline.Job) error {
+	var documents [][]byte
+	for _, d := range job.VEX {
+		if !d.IsOpenVEX() {
+			job.Notes = append(job.Notes, fmt.Sprintf("the VEX document %s is CSAF and is used but not attested", d.Name()))
+			continue
+		}
+		documents = append(documents, d.Body())
+	}
+	if len(documents) == 0 {
+		return nil
+	}
+	p, err := evidence.OpenVEX(documents)
+	if err != nil {
+		return err
+	}
+	job.Made = append(job.Made, p)
+	return nil
+}
+
+// testResults reads the input test-results.
+func (a *app) testResults(v values, job *pipeline.Job) error {
+	files, err := load(v.list("test-results"))
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	url := a.host.JobURL
+	if url == "" {
+		url = a.host.RunURL
+	}
+	p, err := evidence.TestResult(files, url)
+	if err != nil {
+		return err
+	}
+	job.Made = append(job.Made, p)
+	return nil
+}
+
+// staticAnalysis reads the input sarif.
+func (a *app) staticAnalysis(v values, job *pipeline.Job) error {
+	files, err := load(v.list("sarif"))
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	p, err := evidence.SARIF(files)
+	if err != nil {
+		return err
+	}
+	job.Made = append(job.Made, p)
+	return nil
+}
+
+func load(paths []string) ([]evidence.Brought, error) {
+	var files []evidence.Brought
+	for _, path := range paths {
+		f, err := evidence.Load(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// approvals reads the input approval and asks the job's host. What the host does
+// not tell is missing, and no reason to end the job: a policy says whether it is
+// needed.
+func (a *app) approvals(ctx context.Context, v values, job *pipeline.Job) error {
+	wanted, err := v.boolean("approval")
+	if err != nil || !wanted {
+		return err
+	}
+	review, err := a.review(ctx, v)
+	if err != nil {
+		job.Notes = append(job.Notes, fmt.Sprintf("no approval is attested: %v", err))
+		return ctx.Err()
+	}
+	p, err := evidence.Approval(review, a.host.Commit)
+	if err != nil {
+		return err
+	}
+	job.Made = append(job.Made, p)
+	return nil
+}
+
+func (a *app) review(ctx context.Context, v values) (forge.Review, error) {
+	q := forge.Question{API: a.host.APIURL, Repository: a.host.Repository, Number: a.host.RequestNumber, Commit: a.host.Commit}
+	switch a.host.Host {
+	case ci.GitHub:
+		q.Token = a.firstOf(v.text("github-token"), "GITHUB_TOKEN")
+		return forge.GitHub(ctx, q)
+	case ci.GitLab:
+		if q.Token = a.firstOf(v.text("gitlab-token"), "GITLAB_TOKEN"); q.Token == "" {
+			q.Token, q.JobToken = a.firstOf("", "CI_JOB_TOKEN"), true
+		}
+		return forge.GitLab(ctx, q)
+	}
+	return forge.Review{}, fmt.Errorf("the job is not one of GitHub's or GitLab's")
+}
+
+// firstOf returns a value, or that of a variable.
+func (a *app) firstOf(value, variable string) string {
+	if value == "" {
+		value, _ = a.env(variable)
+	}
+	return value
+}

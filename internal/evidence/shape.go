@@ -1,0 +1,150 @@
+package evidence
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	link "github.com/in-toto/attestation/go/predicates/link/v0"
+	provenancev02 "github.com/in-toto/attestation/go/predicates/provenance/v02"
+	provenancev1 "github.com/in-toto/attestation/go/predicates/provenance/v1"
+	release "github.com/in-toto/attestation/go/predicates/release/v02"
+	scai "github.com/in-toto/attestation/go/predicates/scai/v0"
+	testresult "github.com/in-toto/attestation/go/predicates/test_result/v0"
+	vsa "github.com/in-toto/attestation/go/predicates/vsa/v1"
+	vulns "github.com/in-toto/attestation/go/predicates/vulns/v02"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/plain"
+)
+
+// shape is what a predicate type demands of a document.
+type shape struct {
+	message  proto.Message        // in-toto's published form; nil: it has none
+	required []string             // paths of what must be there, and not empty
+	words    map[string][]string  // paths of what must be one of some words
+	further  func(d []byte) error // what else there is to check; may be nil
+}
+
+// shapeOf returns what a type demands, and whether it is a known one.
+func shapeOf(uri string) (shape, bool) {
+	switch {
+	case attest.SameType(uri, attest.TypeSPDX):
+		return shape{required: []string{"spdxVersion", "SPDXID", "name", "creationInfo"}}, true
+	case uri == attest.TypeSLSA1:
+		return shape{message: &provenancev1.Provenance{}, required: []string{
+			"buildDefinition.buildType", "buildDefinition.externalParameters", "runDetails.builder.id",
+		}}, true
+	case uri == attest.TypeSLSA02:
+		return shape{message: &provenancev02.Provenance{}, required: []string{"builder.id", "buildType"}}, true
+	case uri == attest.TypeVSA:
+		return shape{
+			message:  &vsa.VerificationSummary{},
+			required: []string{"verifier.id", "timeVerified", "resourceUri", "policy", "verificationResult", "verifiedLevels"},
+			words:    map[string][]string{"verificationResult": {"PASSED", "FAILED"}},
+		}, true
+	case uri == attest.TypeTestResult:
+		return shape{message: &testresult.TestResult{}, required: []string{"result"}, words: map[string][]string{"result": {"PASSED", "WARNED", "FAILED"}}}, true
+	case uri == attest.TypeVulns:
+		return shape{message: &vulns.Vulns{}, required: []string{"scanner.uri", "metadata.scanStartedOn", "metadata.scanFinishedOn"}}, true
+	case uri == attest.TypeSCAI:
+		return shape{message: &scai.AttributeReport{}, required: []string{"attributes"}}, true
+	case uri == attest.TypeRelease:
+		return shape{message: &release.Release{}, required: []string{"purl"}, further: checkRelease}, true
+	case uri == attest.TypeLink:
+		return shape{message: &link.Link{}, required: []string{"name"}}, true
+	case uri == attest.TypeCycloneDX:
+		return shape{required: []string{"specVersion"}, words: map[string][]string{"bomFormat": {"CycloneDX"}}}, true
+	case uri == attest.TypeOpenVEX:
+		return shape{required: []string{"@context", "@id", "author", "timestamp", "statements"}, further: checkOpenVEX}, true
+	case uri == attest.TypeVuln:
+		return shape{required: []string{"scanner.uri", "scanner.result", "metadata.scanFinishedOn"}}, true
+	}
+	return shape{}, false
+}
+
+// checkShape refuses a document that is not what its type promises, and names the
+// path into it. What it has beyond its type is its author's own, as in-toto has it.
+// A type that is not known has no shape.
+func checkShape(p attest.Predicate) error {
+	s, known := shapeOf(p.Type)
+	if !known {
+		return nil
+	}
+	if err := s.check(p.Body); err != nil {
+		return fmt.Errorf("it is no predicate of type %s: %w", attest.ShortType(p.Type), err)
+	}
+	return nil
+}
+
+func (s shape) check(document []byte) error {
+	if s.message != nil {
+		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(document, s.message); err != nil {
+			return placed(document, err)
+		}
+	}
+	var fields any
+	if err := json.Unmarshal(document, &fields); err != nil {
+		return err
+	}
+	for _, path := range s.required {
+		if empty(at(fields, path)) {
+			return fmt.Errorf("%s is missing", path)
+		}
+	}
+	for path, words := range s.words {
+		value, _ := at(fields, path).(string)
+		if !slices.Contains(words, value) {
+			return fmt.Errorf("%s is %q: it must be %s", path, plain.Line(value, maxQuoted), strings.Join(words, " or "))
+		}
+	}
+	if valid, ok := s.message.(interface{ Validate() error }); ok {
+		if err := valid.Validate(); err != nil {
+			return errors.New(plain.Line(err.Error(), maxQuoted))
+		}
+	}
+	if s.further != nil {
+		return s.further(document)
+	}
+	return nil
+}
+
+// at returns what is at a path of a document, nil for nothing.
+func at(value any, path string) any {
+	for key := range strings.SplitSeq(path, ".") {
+		object, _ := value.(map[string]any)
+		value = object[key]
+	}
+	return value
+}
+
+// empty reports whether a value says nothing. An empty object is something: no
+// parameters are an answer.
+func empty(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	}
+	return false
+}
+
+// checkRelease asks for a package URL with a version.
+func checkRelease(document []byte) error {
+	var form struct{ PURL string }
+	if err := json.Unmarshal(document, &form); err != nil {
+		return err
+	}
+	name, _, _ := strings.Cut(form.PURL, "?")
+	if rest, ok := strings.CutPrefix(name, "pkg:"); !ok || strings.LastIndex(rest, "@") <= strings.LastIndex(rest, "/") {
+		return fmt.Errorf("purl is %q: it must be a package URL with a version", plain.Line(form.PURL, maxQuoted))
+	}
+	return nil
+}

@@ -24,7 +24,7 @@ const MaxBrought = 64 << 20
 // them. In its own format it is written as it is, so that it says who made it. One
 // that names another image is refused.
 func Read(subject attest.Subject, content []byte) (SBOM, error) {
-	content = bytes.TrimSpace(bytes.TrimPrefix(content, []byte("\ufeff")))
+	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	format, err := FormatOf(content)
 	if err != nil {
 		return SBOM{}, err
@@ -45,7 +45,7 @@ func Read(subject attest.Subject, content []byte) (SBOM, error) {
 // FormatOf returns the format of an SBOM that somebody else made; empty: that of
 // syft, which is not attested as it is.
 func FormatOf(content []byte) (Format, error) {
-	content = bytes.TrimSpace(bytes.TrimPrefix(content, []byte("\ufeff")))
+	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	var form struct {
 		BOMFormat   string          `json:"bomFormat"`
 		SPDXVersion string          `json:"spdxVersion"`

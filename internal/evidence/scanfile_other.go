@@ -100,15 +100,28 @@ type sarifScan struct {
 			}
 		}
 		Invocations []struct{ EndTimeUTC string }
-		Results     []struct {
-			sarifResult
-			Message   struct{ Text string }
-			Locations []struct {
-				LogicalLocations []struct{ Name, FullyQualifiedName string }
-				PhysicalLocation struct{ ArtifactLocation struct{ URI string } }
-			}
+		Results     []sarifScanResult
+	}
+}
+
+type sarifScanResult struct {
+	sarifResult
+	Locations []struct {
+		LogicalLocations []struct{ Name, FullyQualifiedName string }
+		PhysicalLocation struct{ ArtifactLocation struct{ URI string } }
+	}
+}
+
+// place returns what a result names as its location, the last one of several.
+func (r sarifScanResult) place() string {
+	place := ""
+	for _, l := range r.Locations {
+		place = l.PhysicalLocation.ArtifactLocation.URI
+		for _, logical := range l.LogicalLocations {
+			place = cmp.Or(logical.FullyQualifiedName, logical.Name, place)
 		}
 	}
+	return place
 }
 
 type sarifScanRule struct {
@@ -151,13 +164,7 @@ func readSARIFScan(content []byte) (ScanFile, error) {
 		if result.Kind != "" && result.Kind != "fail" {
 			continue
 		}
-		f := finding.Finding{ID: id, Severity: severityOf(driver.Rules, id, level)}
-		for _, l := range result.Locations {
-			f.Package.Name = l.PhysicalLocation.ArtifactLocation.URI
-			for _, logical := range l.LogicalLocations {
-				f.Package.Name = cmp.Or(logical.FullyQualifiedName, logical.Name, f.Package.Name)
-			}
-		}
+		f := finding.Finding{ID: id, Severity: severityOf(driver.Rules, id, level), Package: finding.Package{Name: result.place()}}
 		if result.suppressed() {
 			f.SuppressedBy = &finding.Suppression{Source: "database", Reason: "suppressed in the report"}
 		}

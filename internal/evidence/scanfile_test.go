@@ -52,12 +52,27 @@ func TestScansOfOthers(t *testing.T) {
 		images  []string
 		found   []string
 	}{
-		"grype": {grype, finding.Scanner{URI: "pkg:golang/github.com/anchore/grype@v0.120.1", Version: "0.120.1"}, at, []string{sum},
-			[]string{"CVE-1 high zlib[31m deb [2] fixed", "CVE-2 low a  [] unknown suppressed"}},
-		"trivy": {trivy, finding.Scanner{URI: "pkg:golang/github.com/aquasecurity/trivy@v0.60.0", Version: "0.60.0"}, time.Time{}, []string{sum},
-			[]string{"CVE-1 critical zlib deb [2 3] fixed"}},
-		"sarif": {sarif, finding.Scanner{URI: "other", Version: "3"}, time.Time{}, nil,
-			[]string{"CVE-1 critical lib/zlib  [] unknown", "CVE-3 low   [] unknown"}},
+		"grype": {
+			grype,
+			finding.Scanner{URI: "pkg:golang/github.com/anchore/grype@v0.120.1", Version: "0.120.1"},
+			at,
+			[]string{sum},
+			[]string{"CVE-1 high zlib[31m deb [2] fixed", "CVE-2 low a  [] unknown suppressed"},
+		},
+		"trivy": {
+			trivy,
+			finding.Scanner{URI: "pkg:golang/github.com/aquasecurity/trivy@v0.60.0", Version: "0.60.0"},
+			time.Time{},
+			[]string{sum},
+			[]string{"CVE-1 critical zlib deb [2 3] fixed"},
+		},
+		"sarif": {
+			sarif,
+			finding.Scanner{URI: "other", Version: "3"},
+			time.Time{},
+			nil,
+			[]string{"CVE-1 critical lib/zlib  [] unknown", "CVE-3 low   [] unknown"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := evidence.ReadScan(evidence.Brought{Path: "scan.json", Content: []byte(c.content)})

@@ -32,39 +32,34 @@ type shape struct {
 
 // shapeOf returns what a type demands, and whether it is a known one.
 func shapeOf(uri string) (shape, bool) {
-	switch {
-	case attest.SameType(uri, attest.TypeSPDX):
-		return shape{required: []string{"spdxVersion", "SPDXID", "name", "creationInfo"}}, true
-	case uri == attest.TypeSLSA1:
-		return shape{message: &provenancev1.Provenance{}, required: []string{
+	if attest.SameType(uri, attest.TypeSPDX) {
+		uri = attest.TypeSPDX
+	}
+	s, known := shapes()[uri]
+	return s, known
+}
+
+func shapes() map[string]shape {
+	return map[string]shape{
+		attest.TypeSPDX: {required: []string{"spdxVersion", "SPDXID", "name", "creationInfo"}},
+		attest.TypeSLSA1: {message: &provenancev1.Provenance{}, required: []string{
 			"buildDefinition.buildType", "buildDefinition.externalParameters", "runDetails.builder.id",
-		}}, true
-	case uri == attest.TypeSLSA02:
-		return shape{message: &provenancev02.Provenance{}, required: []string{"builder.id", "buildType"}}, true
-	case uri == attest.TypeVSA:
-		return shape{
+		}},
+		attest.TypeSLSA02: {message: &provenancev02.Provenance{}, required: []string{"builder.id", "buildType"}},
+		attest.TypeVSA: {
 			message:  &vsa.VerificationSummary{},
 			required: []string{"verifier.id", "timeVerified", "resourceUri", "policy", "verificationResult", "verifiedLevels"},
 			words:    map[string][]string{"verificationResult": {"PASSED", "FAILED"}},
-		}, true
-	case uri == attest.TypeTestResult:
-		return shape{message: &testresult.TestResult{}, required: []string{"result"}, words: map[string][]string{"result": {"PASSED", "WARNED", "FAILED"}}}, true
-	case uri == attest.TypeVulns:
-		return shape{message: &vulns.Vulns{}, required: []string{"scanner.uri", "metadata.scanStartedOn", "metadata.scanFinishedOn"}}, true
-	case uri == attest.TypeSCAI:
-		return shape{message: &scai.AttributeReport{}, required: []string{"attributes"}}, true
-	case uri == attest.TypeRelease:
-		return shape{message: &release.Release{}, required: []string{"purl"}, further: checkRelease}, true
-	case uri == attest.TypeLink:
-		return shape{message: &link.Link{}, required: []string{"name"}}, true
-	case uri == attest.TypeCycloneDX:
-		return shape{required: []string{"specVersion"}, words: map[string][]string{"bomFormat": {"CycloneDX"}}}, true
-	case uri == attest.TypeOpenVEX:
-		return shape{required: []string{"@context", "@id", "author", "timestamp", "statements"}, further: checkOpenVEX}, true
-	case uri == attest.TypeVuln:
-		return shape{required: []string{"scanner.uri", "scanner.result", "metadata.scanFinishedOn"}}, true
+		},
+		attest.TypeTestResult: {message: &testresult.TestResult{}, required: []string{"result"}, words: map[string][]string{"result": {"PASSED", "WARNED", "FAILED"}}},
+		attest.TypeVulns:      {message: &vulns.Vulns{}, required: []string{"scanner.uri", "metadata.scanStartedOn", "metadata.scanFinishedOn"}},
+		attest.TypeSCAI:       {message: &scai.AttributeReport{}, required: []string{"attributes"}},
+		attest.TypeRelease:    {message: &release.Release{}, required: []string{"purl"}, further: checkRelease},
+		attest.TypeLink:       {message: &link.Link{}, required: []string{"name"}},
+		attest.TypeCycloneDX:  {required: []string{"specVersion"}, words: map[string][]string{"bomFormat": {"CycloneDX"}}},
+		attest.TypeOpenVEX:    {required: []string{"@context", "@id", "author", "timestamp", "statements"}, further: checkOpenVEX},
+		attest.TypeVuln:       {required: []string{"scanner.uri", "scanner.result", "metadata.scanFinishedOn"}},
 	}
-	return shape{}, false
 }
 
 // checkShape refuses a document that is not what its type promises, and names the

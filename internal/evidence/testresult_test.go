@@ -53,8 +53,11 @@ func TestTestResults(t *testing.T) {
 	}{
 		"all passed": {[]string{good}, "PASSED", []string{"c.a"}, nil, nil},
 		"one skipped": {
-			[]string{good, `<testsuite><testcase name="b"><skipped/></testcase></testsuite>`}, "WARNED",
-			[]string{"c.a"}, []string{"b"}, nil,
+			[]string{good, `<testsuite><testcase name="b"><skipped/></testcase></testsuite>`},
+			"WARNED",
+			[]string{"c.a"},
+			[]string{"b"},
+			nil,
 		},
 		"one flaky":    {[]string{`<testsuite><testcase name="b"><flakyFailure/></testcase></testsuite>`}, "WARNED", nil, []string{"b"}, nil},
 		"not run":      {[]string{`<testsuite><testcase name="b" status="notrun"/></testsuite>`}, "WARNED", nil, []string{"b"}, nil},
@@ -64,7 +67,8 @@ func TestTestResults(t *testing.T) {
 			[]string{`<testsuite><testcase classname="c" name="a"><failure/></testcase></testsuite>`, good}, "FAILED", nil, nil, []string{"c.a"},
 		},
 		"a failure that no case tells": {
-			[]string{`<testsuite name="s" errors="1" failures="1"><testcase name="b"><failure/></testcase></testsuite>`}, "FAILED", nil, nil,
+			[]string{`<testsuite name="s" errors="1" failures="1"><testcase name="b"><failure/></testcase></testsuite>`},
+			"FAILED", nil, nil,
 			[]string{"b", "s (2 failures are counted, 1 are told)"},
 		},
 		"go": {[]string{`{"Action":"start","Package":"p"}

@@ -109,7 +109,7 @@ func (t *text) findings(scan finding.Scan) {
 		line += fmt.Sprintf(" (%d more suppressed)", suppressed)
 	}
 	t.field("findings", line)
-	t.field("database", fmt.Sprintf("%s, built %s UTC", scan.Database.Schema, shownTime(scan.Database.Built)))
+	t.field("database", databaseLine(scan.Database))
 	worst := worstFindings(scan.Findings)
 	if len(worst) == 0 {
 		return

@@ -124,3 +124,11 @@ func advisoryOf(f finding.Finding) string {
 
 // dayFormat is how days are written.
 const dayFormat = "2006-01-02"
+
+// databaseLine names the database, of which a scan that others made may say nothing.
+func databaseLine(d finding.Database) string {
+	if d.Schema == "" && d.Built.IsZero() {
+		return "the scan does not say"
+	}
+	return fmt.Sprintf("%s, built %s UTC", d.Schema, shownTime(d.Built))
+}

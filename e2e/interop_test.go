@@ -11,7 +11,7 @@ import (
 	"github.com/hallmark-ci/hallmark/e2e/internal/world"
 )
 
-var update = flag.Bool("update", false, "write the tables into docs/interop.md")
+var update = flag.Bool("update", false, "write the tables into docs/interop.md and docs/forgeries.md")
 
 // Who reads whose attestations is found out here, by running every writer and
 // every reader, and told in docs/interop.md. With -update the file is written.
@@ -29,28 +29,35 @@ func TestInteropIsAsDocumented(t *testing.T) {
 	if t.Failed() {
 		return
 	}
+	i.documented("interop.md", "interop", i.documentation(results))
+}
+
+// documented compares what was found with what a page of docs says between its
+// marks, or writes it there.
+func (p *place) documented(page, mark, found string) {
+	p.t.Helper()
 	root, err := world.Root()
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	path := filepath.Join(root, "docs", "interop.md")
+	path := filepath.Join(root, "docs", page)
 	content, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	const begin, end = "<!-- interop -->\n", "<!-- /interop -->"
-	before, rest, found := strings.Cut(string(content), begin)
+	begin, end := "<!-- "+mark+" -->\n", "<!-- /"+mark+" -->"
+	before, rest, opened := strings.Cut(string(content), begin)
 	_, after, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		t.Fatalf("%s has no %s and %s", path, begin, end)
+	if !opened || !closed {
+		p.t.Fatalf("%s has no %s and %s", path, begin, end)
 	}
-	want := before + begin + i.documentation(results) + end + after
+	want := before + begin + found + end + after
 	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
+			p.t.Fatal(err)
 		}
 	} else if string(content) != want {
-		t.Errorf("%s is not what was found; write it with: go -C e2e test -run Interop -update .\n%s", path, i.documentation(results))
+		p.t.Errorf("%s is not what was found; write it with: go -C e2e test -run AsDocumented -update .\n%s", path, found)
 	}
 }
 

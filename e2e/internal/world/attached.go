@@ -20,6 +20,7 @@ type Attestation struct {
 	Store         string // att or bundle
 	PredicateType string
 	Predicate     json.RawMessage
+	Digest        string // of the layer that holds it
 }
 
 // Attached reads all that is attached to a pinned image: the tag
@@ -72,7 +73,11 @@ func read(ctx context.Context, store string, ref name.Reference) ([]Attestation,
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", ref, err)
 		}
-		a.Store = store
+		digest, err := layer.Digest()
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", ref, err)
+		}
+		a.Store, a.Digest = store, digest.String()
 		out = append(out, a)
 	}
 	return out, nil

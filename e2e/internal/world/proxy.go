@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 )
@@ -34,7 +36,8 @@ type Proxy struct {
 	server *http.Server
 	mu     sync.Mutex
 	choose func(n int, r *http.Request) Fault
-	seen   []string
+	since  time.Time
+	seen   []Request
 }
 
 // StartProxy starts a proxy before the registry at host. Stop ends it.
@@ -56,14 +59,23 @@ func StartProxy(host string) (*Proxy, error) {
 func (p *Proxy) Fail(choose func(n int, r *http.Request) Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.choose, p.seen = choose, nil
+	p.choose, p.seen, p.since = choose, nil, time.Now()
 }
 
-// Requests returns the requests since Fail, each a method and a path.
-func (p *Proxy) Requests() []string {
+// Request is one that came through a proxy.
+type Request struct {
+	Method, Path string
+	After        time.Duration // Fail
+}
+
+// String returns the method and the path.
+func (r Request) String() string { return r.Method + " " + r.Path }
+
+// Requests returns the requests since Fail.
+func (p *Proxy) Requests() []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]string(nil), p.seen...)
+	return slices.Clone(p.seen)
 }
 
 // Stop ends the proxy, whoever still waits for it.
@@ -71,7 +83,7 @@ func (p *Proxy) Stop() error { return p.server.Close() }
 
 func (p *Proxy) handle(pass http.Handler, w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
+	p.seen = append(p.seen, Request{Method: r.Method, Path: r.URL.Path, After: time.Since(p.since)})
 	fault := p.choose(len(p.seen), r)
 	p.mu.Unlock()
 	switch fault {

@@ -1,0 +1,114 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-ci/hallmark/e2e/internal/world"
+)
+
+const approved = `{"by":"the release team"}`
+
+func newForging(t *testing.T) forging {
+	t.Helper()
+	f := forging{interop: newInterop(t)}
+	f.useReferrers()
+	for name, forger := range map[string]*world.Forger{"cosign.pub": &f.signer, "other.pub": &f.stranger} {
+		made, err := world.NewForger()
+		if err != nil {
+			t.Fatal(err)
+		}
+		public, err := made.PublicKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		*forger = made
+		f.file(name, string(public))
+	}
+	f.policyFiles()
+	return f
+}
+
+func statement(image, predicateType, predicate string) []byte {
+	repository, digest, _ := strings.Cut(image, "@sha256:")
+	return fmt.Appendf(nil, `{"_type":"https://in-toto.io/Statement/v0.1","predicateType":%q,"subject":[{"name":%q,"digest":{"sha256":%q}}],"predicate":%s}`,
+		predicateType, repository, digest, predicate)
+}
+
+func (f forging) sign(by world.Forger, payloadType string, payload []byte) world.Envelope {
+	f.t.Helper()
+	e, err := by.Sign(payloadType, payload)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return e
+}
+
+// encode returns an envelope as it is attached in a form.
+func (f forging) encode(form string, e world.Envelope) []byte {
+	f.t.Helper()
+	encode := func(e world.Envelope) ([]byte, error) { return json.Marshal(e) }
+	if form == "bundle" {
+		encode = f.signer.Bundle
+	}
+	content, err := encode(e)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return content
+}
+
+func (f forging) strangers(form, image string, n int) [][]byte {
+	f.t.Helper()
+	var all [][]byte
+	for i := range n {
+		predicate := fmt.Sprintf(`{"by":"number %d"}`, i)
+		all = append(all, f.encode(form, f.sign(f.stranger, world.PayloadType, statement(image, typeOfOurOwn, predicate))))
+	}
+	return all
+}
+
+func (f forging) attach(form, image string, contents ...[]byte) {
+	f.t.Helper()
+	if form == "att" {
+		if err := world.AttachLayers(f.t.Context(), image, typeOfOurOwn, contents); err != nil {
+			f.t.Fatal(err)
+		}
+		return
+	}
+	for _, content := range contents {
+		f.refer(image, world.BundleType, content)
+	}
+}
+
+func (f forging) refer(image, artifactType string, content []byte) {
+	f.t.Helper()
+	if err := world.AttachReferrer(f.t.Context(), image, typeOfOurOwn, artifactType, content); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f forging) genuine(image string) world.Envelope {
+	f.t.Helper()
+	return f.sign(f.signer, world.PayloadType, statement(image, typeOfOurOwn, approved))
+}
+
+// unique names an image of this test.
+func (f forging) unique() string {
+	return strings.ToLower(regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(f.t.Name(), "-"))
+}
+
+// scanOf is a scan that finished on a day and has critical findings.
+func scanOf(day string, critical int) string {
+	counts := fmt.Sprintf(`{"critical":%d,"high":0,"medium":0,"low":0,"negligible":0,"unknown":0}`, critical)
+	findings := strings.TrimSuffix(strings.Repeat(`{"id":"CVE-2026-1","aliases":[],"severity":"critical",`+
+		`"package":{"name":"a","version":"1","type":"npm","purl":"pkg:npm/a@1"},"fixedIn":[],"fixState":"not-fixed"},`, critical), ",")
+	at := day + "T00:00:00Z"
+	return fmt.Sprintf(`{"invocation":{},"scanner":{"uri":"pkg:golang/github.com/anchore/grype@v0.120.1","version":"0.120.1",`+
+		`"db":{"uri":"6","version":"v6.1.10"},"result":{"counts":{"raw":%[1]s,"effective":%[1]s},"findings":[%[2]s],`+
+		`"database":{"schema":"v6.1.10","built":%[3]q,"source":"6"}}},"metadata":{"scanStartedOn":%[3]q,"scanFinishedOn":%[3]q}}`,
+		counts, findings, at)
+}

@@ -45,6 +45,16 @@ type writing struct {
 	over   bool          // nothing was left to be written
 }
 
+// replacing remembers whether this job's set was under a tag already, so that it is
+// not the first that it writes.
+type replacing struct {
+	wrote bool     // and has to again: somebody else is at work
+	over  *v1.Hash // what a write was to replace of which nobody knows whether it was done
+}
+
+// found tells what is under the tag now. What is still the same was not replaced.
+func (r *replacing) found(digest v1.Hash) { r.wrote = r.wrote || r.over != nil && *r.over != digest }
+
 // nothingLeft is the writing that is none: what others attached meanwhile is newer
 // in all of it.
 func nothingLeft(err error) (*writing, error) {

@@ -106,6 +106,7 @@ func contract() []clause {
 		{"writers at once", writersAtOnce},
 		{"one signer's writers at once", oneSignersWriters},
 		{"what is newer is not written over twice", newerIsLeft},
+		{"a write that is refused for a moment is still the first", refusedOnce},
 		{"another repository", anotherRepository},
 	})
 }

@@ -73,8 +73,8 @@ type referrerWriter struct {
 	added []staged
 	ranks []rank // of what is added
 
-	wrote bool     // and has to again: somebody else is at work
-	lost  []string // types of which another job's was newer
+	replacing
+	lost []string // types of which another job's was newer
 }
 
 // newReferrerWriter lets a bundle that is added give way to itself, too: it may be
@@ -177,6 +177,7 @@ func (w *referrerWriter) write(ctx context.Context) (*writing, error) {
 	if err != nil {
 		return nil, explain(ctx, err)
 	}
+	w.found(current.digest)
 	old, err := w.giving(ctx, current.descriptors)
 	if err != nil {
 		return nil, err
@@ -194,10 +195,11 @@ func (w *referrerWriter) write(ctx context.Context) (*writing, error) {
 	if now, err := w.fallback(ctx); err != nil || now.digest != current.digest {
 		return nil, explain(ctx, err)
 	}
-	w.wrote = true
+	w.over = &current.digest
 	if _, err := w.put(ctx, w.fallbackTag(), types.OCIImageIndex, raw); err != nil {
 		return nil, passing(err, explainWrite(ctx, FormatBundle, w.repo.Tag(w.fallbackTag()).String(), err))
 	}
+	w.wrote = true
 	return &writing{digest: sha256Of(raw), wanted: digestsIn(index.Manifests), took: time.Since(looked)}, nil
 }
 

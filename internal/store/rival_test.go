@@ -79,6 +79,32 @@ func (w world) visible(t *testing.T) string {
 	return "/manifests/sha256-"
 }
 
+// A first write that the registry refuses for a moment stays the first: what an
+// earlier run has left is replaced all the same. Without a time in the statements
+// the digests would decide, so that each of several is tried.
+func refusedOnce(t *testing.T, w world) {
+	visible, s := w.visible(t), w.signer(t)
+	w.attach(t, s.mine, s.signs(t, sbom, "first"))
+	for i := range 4 {
+		var refused atomic.Bool
+		w.answer(func(answer http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodPut || !strings.Contains(r.URL.Path, visible) || !refused.CompareAndSwap(false, true) {
+				return false
+			}
+			answer.WriteHeader(http.StatusTooManyRequests)
+			return true
+		})
+		next := s.signs(t, sbom, fmt.Sprint(i))
+		receipt, err := w.store.Attach(t.Context(), w.subject, []store.Signed{next}, s.mine)
+		must(t, err)
+		if len(receipt.Superseded) > 0 || !refused.Load() {
+			t.Errorf("superseded: %v, refused: %v", receipt.Superseded, refused.Load())
+		}
+		w.answer(nil)
+		w.holds(t, next)
+	}
+}
+
 // Another job of the signer that attaches a newer one meanwhile is not written
 // over; one that attaches an older one is.
 func newerIsLeft(t *testing.T, w world) {

@@ -39,7 +39,7 @@ type writer struct {
 	pusher  *remote.Pusher // as a write is
 	judge   judging
 
-	wrote      bool     // and has to again: somebody else is at work
+	replacing
 	superseded []string // types of which another job's was newer
 }
 
@@ -76,6 +76,7 @@ func (w *writer) write(ctx context.Context) (*writing, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.found(current.digest)
 	staying, err := w.keep(ctx, current)
 	if err != nil || len(w.added) == 0 {
 		return nothingLeft(err)
@@ -99,10 +100,11 @@ func (w *writer) write(ctx context.Context) (*writing, error) {
 	if now, err := w.digest(ctx); err != nil || now != current.digest {
 		return nil, err
 	}
-	w.wrote = true
+	w.over = &current.digest
 	if err := w.pusher.Put(ctx, w.tag, all); err != nil {
 		return nil, passing(err, explainWrite(ctx, FormatAtt, w.tag.String(), err))
 	}
+	w.wrote = true
 	return &writing{digest: digest, wanted: layerNames(slices.Concat(staying, w.added)), took: time.Since(looked)}, nil
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -57,9 +58,8 @@ const (
 	evidenceImage    = "image"
 )
 
-// further reads the input evidence. suppressions has read the VEX documents.
-func (a *app) further(v values, job *pipeline.Job) error {
-	words := v.list("evidence")
+// checkEvidence refuses words of the input evidence that are none.
+func checkEvidence(words []string) error {
 	known := []string{evidenceAuto, evidenceRelease, evidenceVEX, evidenceLicences, evidenceImage, evidenceNone}
 	for _, word := range words {
 		switch {
@@ -68,6 +68,15 @@ func (a *app) further(v values, job *pipeline.Job) error {
 		case word == evidenceNone && len(words) > 1:
 			return fault.Usagef("evidence is none and more at once")
 		}
+	}
+	return nil
+}
+
+// further reads the input evidence. suppressions has read the VEX documents.
+func (a *app) further(v values, job *pipeline.Job) error {
+	words := v.list("evidence")
+	if err := checkEvidence(words); err != nil {
+		return err
 	}
 	asked := func(word string) bool { return slices.Contains(words, word) }
 	if asked(evidenceRelease) && a.host.Tag == "" {
@@ -185,8 +194,9 @@ func (a *app) review(ctx context.Context, v values) (forge.Review, error) {
 			q.Token, q.JobToken = a.firstOf("", "CI_JOB_TOKEN"), true
 		}
 		return forge.GitLab(ctx, q)
+	case ci.None, ci.Jenkins, ci.CircleCI:
 	}
-	return forge.Review{}, fmt.Errorf("the job is not one of GitHub's or GitLab's")
+	return forge.Review{}, errors.New("the job is not one of GitHub's or GitLab's")
 }
 
 // firstOf returns a value, or that of a variable.

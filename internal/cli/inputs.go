@@ -45,66 +45,96 @@ type input struct {
 // inputs is the one table that flags, environment variables and documentation
 // come from.
 func inputs() []input {
-	registry := []string{cmdRun, cmdAttest, cmdVerify, cmdGate, cmdInspect, cmdSign, cmdRescan}
-	gating := []string{cmdRun, cmdGate, cmdRescan}
-	deciding := []string{cmdRun, cmdVerify, cmdGate, cmdRescan}
-	scanning := []string{cmdRun, cmdRescan}
-	signing := []string{cmdRun, cmdAttest, cmdSign, cmdRescan}
-	attesting := []string{cmdRun, cmdAttest}
-	accepting := append(slices.Clone(registry), cmdPolicyCompile)
-	return append([]input{
-		{name: "image", usage: "the image, when it is not given as an argument; a tag is resolved once", commands: registry},
+	t := takers{
+		registry:  []string{cmdRun, cmdAttest, cmdVerify, cmdGate, cmdInspect, cmdSign, cmdRescan},
+		gating:    []string{cmdRun, cmdGate, cmdRescan},
+		deciding:  []string{cmdRun, cmdVerify, cmdGate, cmdRescan},
+		scanning:  []string{cmdRun, cmdRescan},
+		signing:   []string{cmdRun, cmdAttest, cmdSign, cmdRescan},
+		attesting: []string{cmdRun, cmdAttest},
+	}
+	return slices.Concat(imageInputs(t), evidenceInputs(t), signingInputs(t), gateInputs(t), policyInputs())
+}
+
+// takers are the commands that take several inputs, by what these are for.
+type takers struct{ registry, gating, deciding, scanning, signing, attesting []string }
+
+// and returns commands and further ones.
+func and(commands []string, more ...string) []string { return slices.Concat(commands, more) }
+
+// imageInputs say which image it is, and how its SBOM and its scan are made.
+func imageInputs(t takers) []input {
+	return []input{
+		{name: "image", usage: "the image, when it is not given as an argument; a tag is resolved once", commands: t.registry},
 		{name: "platforms", kind: list, preset: "all", usage: "of an index: the platforms to examine, as linux/amd64", commands: []string{cmdRun}},
-		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* or the github-token if it is theirs", commands: registry},
-		{name: "registry-password", usage: "password or token for the image's registry", commands: registry, secret: true},
-		{name: "github-token", usage: "GitHub's token for the job, for ghcr.io and for comments; else GITHUB_TOKEN", commands: registry, secret: true},
+		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* or the github-token if it is theirs", commands: t.registry},
+		{name: "registry-password", usage: "password or token for the image's registry", commands: t.registry, secret: true},
+		{name: "github-token", usage: "GitHub's token for the job, for ghcr.io and for comments; else GITHUB_TOKEN", commands: t.registry, secret: true},
 		{name: "gitlab-token", usage: "GitLab's access token: for comments with the scope api, for approvals with read_api; for these else GITLAB_TOKEN or the job's", commands: []string{cmdRun}, secret: true},
-		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: registry},
+		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: t.registry},
 		{name: "registry-mirror", kind: list, usage: "HOST=MIRROR or HOST=MIRROR/PREFIX: pull images and oci:// databases from a mirror, as docker.io=mirror.example/dockerhub", commands: []string{cmdRun}},
 		{name: "sbom", kind: list, preset: "cyclonedx", usage: "SBOM formats to attest: cyclonedx, spdx, none", commands: []string{cmdRun}},
 		{name: "sbom-file", usage: "take this SBOM in place of making one: a CycloneDX, SPDX or syft JSON file, or buildkit for what BuildKit left in the index", commands: []string{cmdRun}},
 		{name: "scan-file", usage: "take this scan in place of making one: the JSON of grype or trivy, or SARIF", commands: []string{cmdRun}},
 		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}},
-		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: scanning},
-		{name: "vuln-db-max-age", kind: span, preset: "120h", usage: "a scan with an older database is undecided; 0 for any age", commands: gating},
-		{name: "max-scan-age", kind: span, preset: "120h", usage: "an older scan is undecided; 0 for any age", commands: append(slices.Clone(gating), cmdPolicyCompile)},
-		{name: "severity-cutoff", preset: "none", usage: "deny at or above: negligible, low, medium, high, critical", commands: gating},
-		{name: "only-fixed", kind: boolean, preset: "false", usage: "let the cutoff count only findings that have a fix", commands: gating},
-		{name: "vex", kind: list, usage: "OpenVEX or CSAF files, or attested for what is attested to the image: findings that do not affect it do not count", commands: scanning},
-		{name: "waivers", usage: "YAML file of waivers, each with a reason, an approver and an end", commands: gating},
+		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: t.scanning},
+		{name: "vuln-db-max-age", kind: span, preset: "120h", usage: "a scan with an older database is undecided; 0 for any age", commands: t.gating},
+		{name: "max-scan-age", kind: span, preset: "120h", usage: "an older scan is undecided; 0 for any age", commands: and(t.gating, cmdPolicyCompile)},
+		{name: "severity-cutoff", preset: "none", usage: "deny at or above: negligible, low, medium, high, critical", commands: t.gating},
+		{name: "only-fixed", kind: boolean, preset: "false", usage: "let the cutoff count only findings that have a fix", commands: t.gating},
+		{name: "vex", kind: list, usage: "OpenVEX or CSAF files, or attested for what is attested to the image: findings that do not affect it do not count", commands: t.scanning},
+		{name: "waivers", usage: "YAML file of waivers, each with a reason, an approver and an end", commands: t.gating},
+	}
+}
+
+// evidenceInputs say what else is attested.
+func evidenceInputs(t takers) []input {
+	return []input{
 		{name: "provenance", preset: "auto", usage: "attest how the image came to be (SLSA provenance); auto: in a CI job", commands: []string{cmdRun}},
 		{name: "evidence", kind: list, preset: "auto", usage: "what else to attest: release, vex, licences, image, none; auto: release for a tag, vex for OpenVEX files that the scan used", commands: []string{cmdRun}},
 		{name: "test-results", kind: list, usage: "files of test results to attest: JUnit XML or the output of go test -json", commands: []string{cmdRun}},
 		{name: "sarif", kind: list, usage: "SARIF files of static analysis to attest", commands: []string{cmdRun}},
 		{name: "approval", kind: boolean, preset: "false", usage: "attest who approved the change, as GitHub or GitLab tells it", commands: []string{cmdRun}},
-		{name: "predicate", kind: list, usage: "TYPE=FILE: evidence to attest; TYPE is a short name or a URI", commands: attesting},
-		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run, attest and sign sign with it, verify, gate and inspect take its public half", commands: accepting},
-		{name: "verify-key", kind: list, usage: "public keys of further accepted signers", commands: registry},
-		{name: "certificate-identity", usage: "accept certificates for this subject: an e-mail address or a workflow's URI", commands: accepting},
-		{name: "certificate-identity-regexp", usage: "accept certificates whose subject matches this regular expression; anchor it", commands: accepting},
-		{name: "certificate-oidc-issuer", usage: "the issuer that must have vouched for the identity", commands: accepting},
-		{name: "certificate-oidc-issuer-regexp", usage: "a regular expression for the issuer; anchor it", commands: accepting},
-		{name: "identity-token", usage: "file with the job's OIDC token for keyless signing; else SIGSTORE_ID_TOKEN, else GitHub's", commands: signing},
-		{name: "fulcio-url", usage: "certificate authority of a private Sigstore", commands: append(slices.Clone(signing), cmdPolicyCompile)},
-		{name: "rekor-url", usage: "transparency log of a private Sigstore", commands: append(slices.Clone(signing), cmdPolicyCompile)},
-		{name: "timestamp-url", usage: "RFC 3161 timestamp authority, with its path", commands: signing},
-		{name: "signing-config", usage: "file that names the services of a private Sigstore", commands: signing},
-		{name: "trusted-root", usage: "file that a private Sigstore is believed by (default: the public Sigstore)", commands: registry},
-		{name: "tlog", preset: "auto", usage: "auto: a log for keyless signatures, none for keys; true: demand it; false: none", commands: registry},
-		{name: "attestation-format", preset: "att", usage: "att: cosign's tag; bundle: OCI referrers; both: the complete set in each", commands: append(slices.Clone(signing), cmdPolicyCompile)},
-		{name: "attestation-repository", usage: "keep attestations in another repository; else COSIGN_REPOSITORY", commands: registry},
-		{name: "keep-history", kind: boolean, preset: "false", usage: "keep this signer's earlier attestations of the same types", commands: attesting},
+		{name: "predicate", kind: list, usage: "TYPE=FILE: evidence to attest; TYPE is a short name or a URI", commands: t.attesting},
+	}
+}
+
+// signingInputs say who signs, whom to believe, and where attestations are kept.
+func signingInputs(t takers) []input {
+	return []input{
+		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run, attest and sign sign with it, verify, gate and inspect take its public half", commands: and(t.registry, cmdPolicyCompile)},
+		{name: "verify-key", kind: list, usage: "public keys of further accepted signers", commands: t.registry},
+		{name: "certificate-identity", usage: "accept certificates for this subject: an e-mail address or a workflow's URI", commands: and(t.registry, cmdPolicyCompile)},
+		{name: "certificate-identity-regexp", usage: "accept certificates whose subject matches this regular expression; anchor it", commands: and(t.registry, cmdPolicyCompile)},
+		{name: "certificate-oidc-issuer", usage: "the issuer that must have vouched for the identity", commands: and(t.registry, cmdPolicyCompile)},
+		{name: "certificate-oidc-issuer-regexp", usage: "a regular expression for the issuer; anchor it", commands: and(t.registry, cmdPolicyCompile)},
+		{name: "identity-token", usage: "file with the job's OIDC token for keyless signing; else SIGSTORE_ID_TOKEN, else GitHub's", commands: t.signing},
+		{name: "fulcio-url", usage: "certificate authority of a private Sigstore", commands: and(t.signing, cmdPolicyCompile)},
+		{name: "rekor-url", usage: "transparency log of a private Sigstore", commands: and(t.signing, cmdPolicyCompile)},
+		{name: "timestamp-url", usage: "RFC 3161 timestamp authority, with its path", commands: t.signing},
+		{name: "signing-config", usage: "file that names the services of a private Sigstore", commands: t.signing},
+		{name: "trusted-root", usage: "file that a private Sigstore is believed by (default: the public Sigstore)", commands: t.registry},
+		{name: "tlog", preset: "auto", usage: "auto: a log for keyless signatures, none for keys; true: demand it; false: none", commands: t.registry},
+		{name: "attestation-format", preset: "att", usage: "att: cosign's tag; bundle: OCI referrers; both: the complete set in each", commands: and(t.signing, cmdPolicyCompile)},
+		{name: "attestation-repository", usage: "keep attestations in another repository; else COSIGN_REPOSITORY", commands: t.registry},
+		{name: "keep-history", kind: boolean, preset: "false", usage: "keep this signer's earlier attestations of the same types", commands: t.attesting},
 		{name: "sign", kind: boolean, preset: "false", usage: "sign the image itself, too, as cosign sign does", commands: []string{cmdRun}},
 		{name: "push", kind: boolean, preset: "true", usage: "write to the registry; --push=false does everything else", commands: []string{cmdRun}},
-		{name: "policy", kind: list, usage: "what decides: Rego files and folders, hallmark:NAME for one that ships, hallmark:baseline, hallmark:all", commands: deciding},
-		{name: "policy-data", usage: "YAML or JSON file with the parameters of policies, which they read as data.params", commands: append(slices.Clone(deciding), cmdPolicyCompile, cmdPolicyTest)},
-		{name: "attest-verdict", preset: "auto", usage: "attest what the gate came to (SLSA verification summary); auto: if there are policies", commands: scanning},
-		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: gating},
+	}
+}
+
+// gateInputs say what decides, and how it is shown.
+func gateInputs(t takers) []input {
+	return []input{
+		{name: "policy", kind: list, usage: "what decides: Rego files and folders, hallmark:NAME for one that ships, hallmark:baseline, hallmark:all", commands: t.deciding},
+		{name: "policy-data", usage: "YAML or JSON file with the parameters of policies, which they read as data.params", commands: and(t.deciding, cmdPolicyCompile, cmdPolicyTest)},
+		{name: "attest-verdict", preset: "auto", usage: "attest what the gate came to (SLSA verification summary); auto: if there are policies", commands: t.scanning},
+		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: t.gating},
 		{name: "comment", kind: boolean, preset: "false", usage: "show the summary as a comment on the pull or merge request", commands: []string{cmdRun}},
 		{name: "output-dir", preset: "hallmark", usage: "folder for reports", commands: []string{cmdRun}},
 		{name: "output-dir", preset: "hallmark-demo", usage: "folder for what the demonstration makes", commands: []string{cmdDemo}},
-		{name: "timeout", kind: span, preset: "10m", usage: "limit of time for the whole job", commands: append(slices.Clone(registry), cmdDemo)},
-		{name: "log-format", preset: "auto", usage: "auto, text or json", commands: append(slices.Clone(registry), cmdDemo)},
+		{name: "timeout", kind: span, preset: "10m", usage: "limit of time for the whole job", commands: and(t.registry, cmdDemo)},
+		{name: "log-format", preset: "auto", usage: "auto, text or json", commands: and(t.registry, cmdDemo)},
 		{name: "type", usage: "only attestations of this predicate type: a short name or a URI", commands: []string{cmdVerify}},
 		{name: "max-age", kind: span, preset: "0", usage: "refuse attestations that are older, or of unknown age; 0 for any age", commands: []string{cmdVerify}},
 		{name: "explain", kind: boolean, preset: "false", usage: "say how a policy that does not pass came to that, line by line", commands: []string{cmdGate}},
@@ -112,7 +142,7 @@ func inputs() []input {
 		{name: "parallel", preset: "4", usage: "how many images are rescanned at a time", commands: []string{cmdRescan}},
 		{name: "extract", usage: "write the statements to this folder", commands: []string{cmdInspect}},
 		{name: "output-key-prefix", preset: "cosign", usage: "the pair is written to PREFIX.key and PREFIX.pub", commands: []string{cmdKeygen}},
-	}, policyInputs()...)
+	}
 }
 
 // policyInputs are those of the commands below policy alone.

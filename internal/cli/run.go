@@ -128,24 +128,20 @@ func (a *app) printResult(folder report.Folder, result pipeline.Result) error {
 	return err
 }
 
+// job reads what a run is asked for.
 func (a *app) job(v values, p place) (pipeline.Job, error) {
-	push, err := v.boolean("push")
-	if err != nil {
-		return pipeline.Job{}, err
+	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), CI: a.jobFacts()}
+	for name, into := range map[string]*bool{"push": &job.Push, "keep-history": &job.History, "sign": &job.SignImage, "comment": new(bool)} {
+		var err error
+		if *into, err = v.boolean(name); err != nil {
+			return pipeline.Job{}, err
+		}
 	}
 	own, err := ownTypes(v)
 	if err != nil {
 		return pipeline.Job{}, err
 	}
 	wanted, err := formats(v)
-	if err != nil {
-		return pipeline.Job{}, err
-	}
-	history, err := v.boolean("keep-history")
-	if err != nil {
-		return pipeline.Job{}, err
-	}
-	signed, err := v.boolean("sign")
 	if err != nil {
 		return pipeline.Job{}, err
 	}
@@ -160,10 +156,7 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	if _, err := v.boolean("comment"); err != nil {
-		return pipeline.Job{}, err
-	}
-	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), Formats: wanted, Brought: brought, Push: push, SignImage: signed, History: history, Rules: rules, CI: a.jobFacts()}
+	job.Formats, job.Brought, job.Rules = wanted, brought, rules
 	if job.SayVerdict, err = saysVerdict(v, rules); err != nil {
 		return pipeline.Job{}, err
 	}

@@ -62,7 +62,7 @@ func (p Policy) checkRules() []Lint {
 		if ruleName(rule) != "isCompliant" {
 			continue
 		}
-		if value := rule.Head.Value; rule.Default && value != nil && value.Equal(ast.BooleanTerm(true)) {
+		if rule.Default && isTrue(rule.Head.Value) {
 			found = append(found, p.lint(rule.Location, "isCompliant is true by default: whatever is not refused passes", "write default isCompliant = false"))
 		}
 		if rule.Head.Key == nil {

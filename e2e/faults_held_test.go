@@ -74,8 +74,9 @@ func (s state) allowed(store string, succeeded bool) bool {
 		return !succeeded
 	case beside:
 		return !succeeded && store == "bundle"
+	default:
+		return false
 	}
-	return false
 }
 
 // state compares what a store holds of these types with what it held. The SBOM is

@@ -18,7 +18,7 @@ import (
 // it succeeded, the new one; and the next run succeeds.
 //
 // With FAULTS=all every request meets every kind of fault, of a run that attaches
-// everything. That takes most of an hour, so by default the kinds are dealt out.
+// everything: thousands of runs, more than an hour. By default the kinds are dealt out.
 func TestFaults(t *testing.T) {
 	databases := t.TempDir()
 	database, err := world.MakeDatabase(t.Context(), databases)

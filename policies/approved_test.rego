@@ -8,7 +8,7 @@ approval(by) := {"by": by, "teams": ["security"], "at": "2026-11-24T12:00:00Z", 
 approval_of(approvals) := {"author": "eve", "commit": "c1", "required": 1, "approvals": approvals}
 
 denied(predicate, params) := {messages_test.message(d) |
-	some d in approved.deny with input.attestations as {"https://hallmark-ci.github.io/approval/v1": [{"predicate": predicate}]}
+	some d in approved.deny with input.attestations as {"approval": [{"predicate": predicate}]}
 		with data.params as object.union({"required": 1, "teams": []}, params)
 }
 

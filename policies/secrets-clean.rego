@@ -37,7 +37,7 @@ deny contains sprintf("%s did not finish", [run.tool.driver.name]) if {
 }
 
 runs := [run |
-	some a in input.attestations["https://www.schemastore.org/schemas/json/sarif-2.1.0.json"]
+	some a in input.attestations.sarif
 	some run in a.predicate.runs
 	texts.matches(data.params.tools, run.tool.driver.name)
 ]

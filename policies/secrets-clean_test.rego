@@ -11,7 +11,7 @@ found := {"ruleId": "aws-access-token", "locations": [{"physicalLocation": {
 }}]}
 
 denied(runs) := {messages_test.message(d) |
-	some d in secrets_clean.deny with input.attestations as {"https://www.schemastore.org/schemas/json/sarif-2.1.0.json": [{"predicate": {"runs": runs}}]}
+	some d in secrets_clean.deny with input.attestations as {"sarif": [{"predicate": {"runs": runs}}]}
 		with data.params as {"tools": ["gitleaks"]}
 }
 
@@ -28,7 +28,7 @@ test_denies_what_was_found if {
 }
 
 test_says_where if {
-	some d in secrets_clean.deny with input.attestations as {"https://www.schemastore.org/schemas/json/sarif-2.1.0.json": [{"predicate": {"runs": [run([found])]}}]}
+	some d in secrets_clean.deny with input.attestations as {"sarif": [{"predicate": {"runs": [run([found])]}}]}
 		with data.params as {"tools": ["*"]}
 	d.resource == "app/.env:3"
 }

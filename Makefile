@@ -63,7 +63,7 @@ fix: $(LINT) ## Format the code as the linter wants it
 e2e: build peers gitlab ## Test against a real registry and the real peers; installs them
 	e2e/install docker-registry chromium xmllint=libxml2-utils mmdebstrap npm git rsync dockerd=docker.io
 	e2e/install docker=docker-cli
-	cd e2e && go test -count=1 -timeout 40m -v ./...
+	cd e2e && go test -count=1 -timeout 60m -v ./...
 
 .PHONY: bench
 bench: build peers ## Measure the whole job beside the peers' pipeline (ROUNDS=5)

@@ -15,7 +15,7 @@ type state string
 const (
 	old     state = "the old set"
 	renewed state = "the new set"
-	beside  state = "the new set beside the old one"
+	beside  state = "the new set beside what is left of the old one"
 	half    state = "a part of a set"
 )
 
@@ -43,7 +43,8 @@ func (f *faulty) stores() []string {
 
 // whole checks that no store holds a half of what a step attaches, and that none
 // holds a later step without an earlier one. Where the referrers API shows each
-// bundle as it comes, both sets may be there until the old one is removed.
+// bundle as it comes, the new set may stand beside what of the old one is not yet
+// removed.
 func (f *faulty) whole(fault string, got outcome, before, now map[string][]world.Attestation) {
 	f.t.Helper()
 	behind := false
@@ -84,8 +85,8 @@ func (s state) allowed(store string, succeeded bool) bool {
 func (f *faulty) state(before, now []world.Attestation, types []string) state {
 	f.t.Helper()
 	before, now = of(before, types), of(now, types)
-	was, is := digests(before), digests(now)
-	if slices.Equal(was, is) {
+	was := digests(before)
+	if slices.Equal(was, digests(now)) {
 		return old
 	}
 	var fresh []string
@@ -104,12 +105,7 @@ func (f *faulty) state(before, now []world.Attestation, types []string) state {
 	if len(fresh) == len(now) {
 		return renewed
 	}
-	for _, d := range was {
-		if !slices.Contains(is, d) {
-			return half
-		}
-	}
-	return beside
+	return beside // the old ones are removed one after the other
 }
 
 func (f *faulty) editionOf(a world.Attestation) int {

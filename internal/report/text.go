@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
@@ -183,59 +181,6 @@ func (t *text) attestations(r pipeline.Result) {
 	}
 }
 
-// aside shows what did not count: warnings, and what is waived.
-func (t *text) aside(c policy.Result) {
-	var lines []string
-	for _, w := range c.Warnings {
-		lines = append(lines, "warning: "+w.String())
-	}
-	for _, w := range c.Waived {
-		last := w.Until.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
-		lines = append(lines, fmt.Sprintf("waived until %s by %s: %s", last, w.By, w.Message))
-	}
-	for _, step := range c.Trace {
-		t.line("             | " + plain.Line(step, textLimit))
-	}
-	for i, line := range lines {
-		if i == reasonsShown {
-			t.line(fmt.Sprintf("             and %s in %s", plain.Count(len(lines)-i, "more line"), fileVerdict))
-			return
-		}
-		t.line("             " + shortDigest(plain.Line(line, textLimit)))
-	}
-}
-
-func (t *text) checks(v policy.Verdict) {
-	if len(v.Results) == 0 {
-		return
-	}
-	t.line("\n" + t.paint(bold, "checks"))
-	for _, c := range v.Results {
-		pad := strings.Repeat(" ", len(policy.Undecided.String())-len(c.Outcome.String()))
-		t.line(fmt.Sprintf("  %s%s  %s", t.outcome(c.Outcome), pad, plain.Line(checkName(c), textLimit)))
-		for i, reason := range c.Reasons {
-			if i == reasonsShown {
-				t.line(fmt.Sprintf("             and %s in %s", plain.Count(len(c.Reasons)-i, "more reason"), fileVerdict))
-				break
-			}
-			t.line("             " + shortDigest(plain.Line(reason.String(), textLimit)))
-		}
-		t.aside(c)
-	}
-}
-
-// checkName is what a check asks for, and which file or rule asks.
-func checkName(c policy.Result) string {
-	name := c.Name
-	if c.Title != "" && c.Title != c.Name {
-		name = c.Title + " (" + c.Name + ")"
-	}
-	if c.Platform != "" {
-		name = c.Platform + ": " + name
-	}
-	return name
-}
-
 func (t *text) outcome(o policy.Outcome) string {
 	switch o {
 	case policy.Pass:
@@ -245,64 +190,4 @@ func (t *text) outcome(o policy.Outcome) string {
 	case policy.Undecided:
 	}
 	return t.paint(yellow, o.String())
-}
-
-// table writes rows in columns as wide as their widest cell. Where the lines
-// would be wider than the style allows, the widest columns become narrower and
-// what does not fit them is cut.
-func (t *text) table(header []string, rows [][]string) {
-	if len(rows) == 0 {
-		return
-	}
-	widths := make([]int, len(header))
-	clean := [][]string{header}
-	for _, row := range rows {
-		line := make([]string, len(row))
-		for i, c := range row {
-			line[i] = plain.Line(c, 60)
-		}
-		clean = append(clean, line)
-	}
-	for _, row := range clean {
-		for i, c := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(c))
-		}
-	}
-	fit(widths, t.style.Width)
-	for _, row := range clean {
-		var line strings.Builder
-		for i, c := range row {
-			c = cut(c, widths[i])
-			line.WriteString("  " + c)
-			if i < len(row)-1 {
-				line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c)))
-			}
-		}
-		t.line(cut(line.String(), t.style.Width))
-	}
-}
-
-// fit narrows columns, the widest first, until a line of them has at most width
-// characters or they are too narrow to be read. A width of zero changes nothing.
-func fit(widths []int, width int) {
-	const narrow = 8
-	total := 0
-	for _, w := range widths {
-		total += w + len("  ")
-	}
-	for ; width > 0 && total > width; total-- {
-		widest := slices.Index(widths, slices.Max(widths))
-		if widths[widest] <= narrow {
-			return
-		}
-		widths[widest]--
-	}
-}
-
-// cut returns at most width characters of s; a width of zero cuts nothing.
-func cut(s string, width int) string {
-	if width <= 0 || utf8.RuneCountInString(s) <= width {
-		return s
-	}
-	return string([]rune(s)[:width-1]) + "…"
 }

@@ -187,7 +187,7 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.stdio.Out)
 	root.SetErr(a.stdio.Err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fault.WithHint(fault.Usagef("%w", err), "%s --help lists the flags", c.CommandPath())
+		return fault.WithHint(fault.Usagef("%w", err), "%s", flagHint(c, err))
 	})
 	root.AddCommand(a.run(), a.attest(), a.verify(), a.gate(), a.inspect(), a.sign(), a.rescan(), a.policy(), a.keygen(), a.demo(), a.version())
 	return root

@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/hallmark-ci/hallmark/internal/ci"
 	"github.com/hallmark-ci/hallmark/internal/fault"
@@ -84,6 +88,23 @@ func misspelt(what, name string, known []string) error {
 
 // maxTypos is how many letters may be wrong in a name that is still meant.
 func maxTypos(name string) int { return max(1, min(3, len(strings.TrimPrefix(name, "HALLMARK_"))/4)) }
+
+// flagHint says which flag was meant by one that there is not, or where they are
+// listed.
+func flagHint(c *cobra.Command, err error) string {
+	list := c.CommandPath() + " --help lists the flags"
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok || unknown.GetSpecifiedShortnames() != "" {
+		return list
+	}
+	var known []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	near, distance := nearest(unknown.GetSpecifiedName(), known)
+	if distance > maxTypos(near) {
+		return list
+	}
+	return "did you mean --" + near + "? " + list
+}
 
 // nearest returns the known name that takes the fewest changes of letters.
 func nearest(name string, known []string) (string, int) {

@@ -131,9 +131,12 @@ func (a *app) printResult(folder report.Folder, result pipeline.Result) error {
 // job reads what a run is asked for.
 func (a *app) job(v values, p place) (pipeline.Job, error) {
 	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), CI: a.jobFacts()}
-	for name, into := range map[string]*bool{"push": &job.Push, "keep-history": &job.History, "sign": &job.SignImage, "comment": new(bool)} {
+	for _, in := range []struct {
+		name string
+		into *bool
+	}{{"push", &job.Push}, {"keep-history", &job.History}, {"sign", &job.SignImage}, {"comment", new(bool)}} {
 		var err error
-		if *into, err = v.boolean(name); err != nil {
+		if *in.into, err = v.boolean(in.name); err != nil {
 			return pipeline.Job{}, err
 		}
 	}

@@ -26,6 +26,9 @@ const (
 	ownComponent = "$CI_SERVER_FQDN/hallmark-ci/hallmark/hallmark@1"
 )
 
+// pinnedAction is an action of others: they are named by their commit.
+var pinnedAction = regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40}$`)
+
 // node is a mapping of a YAML document.
 type node = map[string]any
 
@@ -113,6 +116,8 @@ func checkUse(t *testing.T, n node) error {
 		return known(n["with"], workflowInputs(t), "image")
 	case strings.Contains(uses, "hallmark"):
 		return fmt.Errorf("%s is not where it is used from", uses)
+	case uses != "" && !strings.HasPrefix(uses, "./") && !pinnedAction.MatchString(uses):
+		return fmt.Errorf("%s is not pinned by its commit: what a tag names can change", uses)
 	case component == ownComponent || file == "/templates/hallmark/template.yml":
 		return known(n["inputs"], componentNames(t), "image")
 	case strings.Contains(component, "hallmark@") && !strings.Contains(component, "$CI_PROJECT_PATH"):

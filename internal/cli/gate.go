@@ -54,6 +54,10 @@ func (a *app) gateJob(ctx context.Context, v values, args []string) error {
 	if _, err := a.stdio.Out.Write(content); err != nil {
 		return err
 	}
+	result := pipeline.Result{Subject: x.subject, Verdict: verdict}
+	if err := a.announce(v, result, true, report.GateSummary(x.subject, verdict), a.annotations(result)); err != nil {
+		return err
+	}
 	a.decide(verdict)
 	return nil
 }

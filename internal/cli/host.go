@@ -2,17 +2,13 @@ package cli
 
 import (
 	"context"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/ci"
 	"github.com/hallmark-ci/hallmark/internal/fault"
-	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/plain"
-	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
 )
 
@@ -89,73 +85,6 @@ func (a *app) handOver(folder report.Folder, r pipeline.Result, runErr error) er
 		a.annotate(a.annotations(r)...)
 	}
 	return a.host.GiveToOwner(folder.Path())
-}
-
-// outputs returns what later steps can build on. What there is not is empty; only
-// a gate that was reached gives a verdict.
-func (a *app) outputs(folder string, r pipeline.Result, decided bool) []ci.Output {
-	values := map[string]string{}
-	if r.Subject.Hex() != "" {
-		values["digest"] = "sha256:" + r.Subject.Hex()
-	}
-	if decided {
-		values["verdict"] = r.Verdict.Outcome.String()
-	}
-	if r.Scan != nil {
-		counts := r.Scan.Summary().Counts.Effective
-		for _, s := range finding.Severities() {
-			values[s.String()] = strconv.Itoa(counts.Of(s))
-		}
-	}
-	for name, files := range map[string][]string{
-		"sbom-path":         {"sbom.cdx.json", "sbom.spdx.json"},
-		"scan-path":         {"scan.json"},
-		"sarif-path":        {"results.sarif"},
-		"report-path":       {"report.html"},
-		"attestations-path": {"attestations"},
-	} {
-		values[name] = a.firstThere(folder, files)
-	}
-	var outputs []ci.Output
-	for _, name := range ci.Outputs() {
-		outputs = append(outputs, ci.Output{Name: name, Value: values[name]})
-	}
-	return outputs
-}
-
-// firstThere returns the first of the files that is in the folder.
-func (a *app) firstThere(folder string, files []string) string {
-	for _, file := range files {
-		path := filepath.Join(folder, file)
-		if _, err := os.Stat(path); err == nil {
-			return a.host.InWorkspace(path)
-		}
-	}
-	return ""
-}
-
-// annotations returns what the gate objects to, each check on its own, and the
-// notes.
-func (a *app) annotations(r pipeline.Result) []ci.Annotation {
-	level := ci.Error
-	if a.warning {
-		level = ci.Warning
-	}
-	var out []ci.Annotation
-	for _, c := range r.Verdict.Results {
-		if c.Outcome == policy.Pass {
-			continue
-		}
-		var reasons []string
-		for _, reason := range c.Reasons {
-			reasons = append(reasons, reason.String())
-		}
-		out = append(out, ci.Annotation{Level: level, Title: "Hallmark: " + c.Outcome.String() + ": " + c.Name, Message: strings.Join(reasons, "\n")})
-	}
-	for _, note := range r.Notes {
-		out = append(out, ci.Annotation{Level: ci.Warning, Title: "Hallmark", Message: note})
-	}
-	return out
 }
 
 // mourn tells the host that a command has failed, and why.

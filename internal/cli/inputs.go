@@ -132,6 +132,7 @@ func gateInputs(t takers) []input {
 		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: t.gating},
 		{name: "comment", kind: boolean, preset: "false", usage: "show the summary as a comment on the pull or merge request", commands: []string{cmdRun}},
 		{name: "output-dir", preset: "hallmark", usage: "folder for reports", commands: []string{cmdRun}},
+		{name: "output-dir", usage: "on GitLab: folder for hallmark.env, the variables for later jobs", commands: []string{cmdGate, cmdRescan}},
 		{name: "output-dir", preset: "hallmark-demo", usage: "folder for what the demonstration makes", commands: []string{cmdDemo}},
 		{name: "timeout", kind: span, preset: "10m", usage: "limit of time for the whole job", commands: and(t.registry, cmdDemo)},
 		{name: "log-format", preset: "auto", usage: "auto, text or json", commands: and(t.registry, cmdDemo)},

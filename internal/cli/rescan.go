@@ -52,7 +52,7 @@ func (a *app) rescanJob(ctx context.Context, v values, args []string) error {
 	if err := errors.Join(db.close(), ctx.Err()); err != nil {
 		return err
 	}
-	return a.tellRescanned(format, rows)
+	return a.tellRescanned(v, format, rows)
 }
 
 // rescanned reads what is asked for of each image.
@@ -132,7 +132,7 @@ func (quiet) Stage(string) func(string, error) { return func(string, error) {} }
 
 // tellRescanned prints a line for each image. The worst of them decides the exit
 // code: that one failed comes before any verdict.
-func (a *app) tellRescanned(format string, rows []report.Rescanned) error {
+func (a *app) tellRescanned(v values, format string, rows []report.Rescanned) error {
 	content := report.RescannedTable(rows, a.style())
 	if format == "json" {
 		var err error
@@ -155,12 +155,16 @@ func (a *app) tellRescanned(format string, rows []report.Rescanned) error {
 			failed++
 		}
 	}
-	if failed > 0 {
-		return fault.WithHint(errors.New(report.OfImages(failed, len(rows))+" could not be rescanned"), "each line says why")
-	}
 	if undecided > 0 {
 		verdicts = append(verdicts, policy.Verdict{})
 	}
-	a.decide(policy.Together(verdicts...))
+	verdict := policy.Together(verdicts...)
+	if err := a.announceRescanned(v, rows, verdict, failed > 0); err != nil {
+		return err
+	}
+	if failed > 0 {
+		return fault.WithHint(errors.New(report.OfImages(failed, len(rows))+" could not be rescanned"), "each line says why")
+	}
+	a.decide(verdict)
 	return nil
 }

@@ -15,7 +15,18 @@ const (
 )
 
 // markdown is a Markdown document under way.
-type markdown struct{ out bytes.Buffer }
+type markdown struct {
+	out   bytes.Buffer
+	alone bool // no other report is written beside it: what it leaves out is in the log
+}
+
+// rest names the report, or the place, that has what is left out here.
+func (m *markdown) rest(file string) string {
+	if m.alone {
+		return "the log"
+	}
+	return file
+}
 
 func (m *markdown) paragraph(format string, args ...any) {
 	fmt.Fprintf(&m.out, format+"\n\n", args...)
@@ -31,7 +42,7 @@ func (m *markdown) table(header []string, rows [][]string, most int, where strin
 	for i, row := range rows {
 		text := "| " + strings.Join(row, " | ") + " |\n"
 		if i == most || m.out.Len()+len(text) > summaryLimit {
-			fmt.Fprintf(&m.out, "\n%d more are in %s.\n", len(rows)-i, where)
+			fmt.Fprintf(&m.out, "\n%d more are in %s.\n", len(rows)-i, m.rest(where))
 			break
 		}
 		m.out.WriteString(text)

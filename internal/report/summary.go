@@ -22,8 +22,20 @@ const (
 // Summary returns summary.md: the verdict first, then what was found, what was asked
 // and why it came out so, what is waived, what was attached, and how to check it.
 func Summary(r pipeline.Result) []byte {
-	r = cleaned(r)
 	m := &markdown{}
+	m.result(cleaned(r))
+	return m.out.Bytes()
+}
+
+// GateSummary returns the same of a gate alone, beside which no report is written.
+func GateSummary(s attest.Subject, v policy.Verdict) []byte {
+	m := &markdown{alone: true}
+	m.result(cleaned(pipeline.Result{Subject: s, Verdict: v}))
+	return m.out.Bytes()
+}
+
+// result writes all of a result whose texts are clean.
+func (m *markdown) result(r pipeline.Result) {
 	m.paragraph("## Hallmark: %s", outcome(r))
 	m.paragraph("**%s**", escaped(headline(r)))
 	if r.Failure != nil {
@@ -42,22 +54,21 @@ func Summary(r pipeline.Result) []byte {
 	m.exceptions(r)
 	m.attestations(r)
 	m.again(r)
-	return m.out.Bytes()
 }
 
 func (m *markdown) checks(r pipeline.Result) {
 	var rows [][]string
 	for _, c := range r.Verdict.Results {
-		rows = append(rows, []string{cell(checkName(c)), c.Outcome.String(), reasonsCell(c)})
+		rows = append(rows, []string{cell(checkName(c)), c.Outcome.String(), m.reasonsCell(c)})
 	}
 	m.table([]string{"check", "verdict", "reason"}, rows, summaryRows, fileVerdict)
 }
 
-func reasonsCell(c policy.Result) string {
+func (m *markdown) reasonsCell(c policy.Result) string {
 	var out []string
 	for i, reason := range c.Reasons {
 		if i == summaryReasons {
-			out = append(out, fmt.Sprintf("%d more are in %s", len(c.Reasons)-i, fileVerdict))
+			out = append(out, fmt.Sprintf("%d more are in %s", len(c.Reasons)-i, m.rest(fileVerdict)))
 			break
 		}
 		out = append(out, cell(reason.String()))

@@ -8,7 +8,43 @@ import (
 
 	"github.com/hallmark-ci/hallmark/internal/sign"
 	"github.com/hallmark-ci/hallmark/internal/sigstoretest"
+	"github.com/hallmark-ci/hallmark/internal/verify"
 )
+
+// What is recorded in a Rekor v1 is believed where a log is demanded, of a key and
+// of a job; and by nobody who trusts another log.
+func TestAnOlderLog(t *testing.T) {
+	d := sigstoretest.New(t)
+	s := d.Serve(time.Hour)
+	services := served(s)
+	services.Logs[0].Version = 1
+	signer, err := sign.NewKeyless(t.Context(), services, ours(s))
+	must(t, err)
+	e, err := signer.Sign(t.Context(), statement(t))
+	must(t, err)
+	believed(t, e, d, true)
+	if asked := s.Asked(sigstoretest.OldLogPath); asked != 1 {
+		t.Errorf("the log was asked %d times", asked)
+	}
+
+	services.Fulcio, services.Timestamps = "", nil
+	key, err := sign.Ephemeral()
+	must(t, err)
+	e, err = key.VouchedBy(services).Sign(t.Context(), statement(t))
+	must(t, err)
+	for name, root := range map[string]string{
+		"its own root":            d.TrustedRoot(sigstoretest.Root{}),
+		"a root with another log": d.TrustedRoot(sigstoretest.Root{EntryOf: sigstoretest.New(t)}),
+	} {
+		trusted, err := verify.LoadRoot(root)
+		must(t, err)
+		trust, err := verify.TrustLoggedKeys(trusted, key.Public())
+		must(t, err)
+		if _, err := verify.Verify(e, subject(t), trust); (err == nil) != (name == "its own root") {
+			t.Errorf("with %s: %v", name, err)
+		}
+	}
+}
 
 // A Rekor v1 that does not answer as it documents is refused, whatever it says.
 func TestAnOlderLogDoesNotAnswer(t *testing.T) {

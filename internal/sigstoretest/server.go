@@ -66,6 +66,7 @@ func (d *Deployment) Serve(lifetime time.Duration) *Server {
 	services.HandleFunc("POST "+FulcioPath, s.certify)
 	services.HandleFunc("POST "+ClockPath, s.stamp)
 	services.HandleFunc("POST "+LogPath, s.record)
+	services.HandleFunc("POST "+OldLogPath, s.recordOld)
 	services.HandleFunc("GET "+TokenPath, s.token)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if answer := s.faulty(r.URL.Path); answer != nil {

@@ -20,6 +20,7 @@ func TestAdmissionIsAsDocumented(t *testing.T) {
 	for _, c := range pods() {
 		t.Run(c.name, func(t *testing.T) { g.within(t).decides(c) })
 	}
+	t.Run("indexes", func(t *testing.T) { g.within(t).indexes() })
 	t.Run("a tag", func(t *testing.T) { g.within(t).pinsTags() })
 	t.Run("what runs already", func(t *testing.T) { g.within(t).foretells() })
 	if !t.Failed() {
@@ -80,17 +81,19 @@ package hallmark.branch
 deny contains sprintf("built from %s", [input.ci.branch]) if input.ci.branch != "main"
 `)
 	for repository, c := range map[string]struct{ policies, flags []string }{
-		"shop":    {policies: []string{"hallmark:no-critical", "hallmark:sbom-present"}, flags: []string{"--image-glob", g.host + "/index/**"}},
+		"shop":    {policies: []string{"hallmark:no-critical"}},
+		"several": {policies: []string{"hallmark:no-critical", "hallmark:sbom-complete"}},
 		"joined":  {policies: []string{"branch.rego"}},
 		"expired": {policies: []string{"branch.rego"}, flags: []string{"--max-verdict-age", "1ms"}},
 		"warned":  {policies: []string{"hallmark:no-critical"}, flags: []string{"--mode", "warn"}},
+		"index":   {policies: []string{"hallmark:no-critical"}},
 	} {
 		g.must("hallmark", slices.Concat([]string{"policy", "compile"}, c.policies, c.flags,
 			[]string{"--key", "cosign.pub", "--name", repository, "--image-glob", g.host + "/" + repository + "/**", "-o", repository + ".yaml"})...)
 		g.must("kubectl", "apply", "--filename", repository+".yaml")
 	}
 	g.must("kubectl", "wait", "--for=condition=Ready", "clusterimagepolicies", "--all", "--timeout=60s")
-	for _, name := range []string{"shop-no-critical", "shop-sbom-present", "joined", "expired", "warned"} {
+	for _, name := range []string{"shop", "several-no-critical", "several-sbom-complete", "joined", "expired", "warned", "index"} {
 		g.awaits(name)
 	}
 }

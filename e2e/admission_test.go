@@ -22,6 +22,7 @@ func TestAdmissionIsAsDocumented(t *testing.T) {
 	}
 	t.Run("indexes", func(t *testing.T) { g.within(t).indexes() })
 	t.Run("a tag", func(t *testing.T) { g.within(t).pinsTags() })
+	t.Run("a private registry", func(t *testing.T) { g.within(t).usesPullSecrets() })
 	t.Run("what runs already", func(t *testing.T) { g.within(t).foretells() })
 	if !t.Failed() {
 		g.documented("enforce.md", "refusals", g.refusals())
@@ -89,7 +90,7 @@ deny contains sprintf("built from %s", [input.ci.branch]) if input.ci.branch != 
 		"index":   {policies: []string{"hallmark:no-critical"}},
 	} {
 		g.must("hallmark", slices.Concat([]string{"policy", "compile"}, c.policies, c.flags,
-			[]string{"--key", "cosign.pub", "--name", repository, "--image-glob", g.host + "/" + repository + "/**", "-o", repository + ".yaml"})...)
+			[]string{"--key", "cosign.pub", "--name", repository, "--image-glob", "**/" + repository + "/**", "-o", repository + ".yaml"})...)
 		g.must("kubectl", "apply", "--filename", repository+".yaml")
 	}
 	g.must("kubectl", "wait", "--for=condition=Ready", "clusterimagepolicies", "--all", "--timeout=60s")

@@ -51,6 +51,7 @@ lint: $(LINT) ## Check style, layers and that the modules are tidy
 	go -C e2e mod tidy -diff
 	go -C e2e/sigstore mod tidy -diff
 	go -C e2e/hosts mod tidy -diff
+	go -C e2e/cluster mod tidy -diff
 	$(LINT) run ./...
 	cd e2e && $(LINT) run --config ../.golangci.yml ./...
 
@@ -61,7 +62,7 @@ fix: $(LINT) ## Format the code as the linter wants it
 
 .PHONY: e2e
 e2e: build peers gitlab ## Test against a real registry and the real peers; installs them
-	e2e/install docker-registry chromium xmllint=libxml2-utils mmdebstrap npm git rsync dockerd=docker.io
+	e2e/install docker-registry etcd=etcd-server chromium xmllint=libxml2-utils mmdebstrap npm git rsync dockerd=docker.io
 	e2e/install docker=docker-cli
 	cd e2e && go test -count=1 -timeout 60m -v ./...
 
@@ -81,7 +82,7 @@ fuzz: ## Run each fuzz test for a while (FUZZTIME=10s)
 	done
 
 .PHONY: peers
-peers: ## Build the pinned peers: cosign 2 and 3, syft, grype, crane, the policy tester, Sigstore's services
+peers: ## Build the pinned peers: cosign 2 and 3, syft, grype, crane, the policy tester, Sigstore's services, a cluster
 	@mkdir -p $(PEERS)
 	go -C e2e build -trimpath -o $(PEERS)/ tool
 	go -C e2e/sigstore build -trimpath -o $(PEERS)/cosign3 github.com/sigstore/cosign/v3/cmd/cosign
@@ -89,6 +90,10 @@ peers: ## Build the pinned peers: cosign 2 and 3, syft, grype, crane, the policy
 	go -C e2e/sigstore build -trimpath -o $(PEERS)/ github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server
 	GOBIN=$(PEERS) go install -trimpath github.com/sigstore/fulcio@$(FULCIO_VERSION)
 	go -C e2e/hosts build -trimpath -o $(PEERS)/ github.com/nektos/act
+	go -C e2e/cluster build -trimpath -ldflags '$(KUBERNETES_FLAGS)' -o $(PEERS)/ tool
+
+# An API server that does not know its version is too old for Policy Controller.
+KUBERNETES_FLAGS = -s -w -X k8s.io/component-base/version.gitVersion=$(shell go -C e2e/cluster list -m -f '{{.Version}}' k8s.io/kubernetes)
 
 # A CI host in a program, from npm.
 .PHONY: gitlab

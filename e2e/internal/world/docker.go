@@ -40,7 +40,7 @@ func StartDocker(ctx context.Context) (*Docker, error) {
 		return nil, fmt.Errorf("starting Docker: %w", err)
 	}
 	d := &Docker{Socket: "unix://" + filepath.Join(dir, "s"), dir: dir}
-	d.engine, err = startProgram(ctx, dir, path, "--host", d.Socket, "--data-root", filepath.Join(dir, "data"),
+	d.engine, err = startProgram(ctx, dir, nil, path, "--host", d.Socket, "--data-root", filepath.Join(dir, "data"),
 		"--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"), "--iptables=false", "--bridge=none")
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))

@@ -63,11 +63,7 @@ func (i Index) image(ref name.Reference, platform string, vulnerable bool) (muta
 	if err != nil {
 		return mutate.IndexAddendum{}, err
 	}
-	files := []file{
-		{"etc/os-release", []byte(osRelease)},
-		{"var/lib/dpkg/status", []byte(dpkgStatus)},
-		{"etc/platform", []byte(ref.String() + " " + platform)},
-	}
+	files := append(debian(), file{"etc/platform", []byte(ref.String() + " " + platform)})
 	if vulnerable {
 		files = append(files, file{"app/node_modules/minimist/package.json", []byte(`{"name":"minimist","version":"1.2.0","license":"MIT"}`)})
 	}

@@ -140,6 +140,20 @@ func StartReferrers() (*Referrers, error) {
 	return &Referrers{Host: host, server: server}, err
 }
 
+// StartPrivate starts such a registry for one user only.
+func StartPrivate(user, password string) (*Referrers, error) {
+	content := registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))
+	host, server, err := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if u, p, _ := r.BasicAuth(); u != user || p != password {
+			w.Header().Set("WWW-Authenticate", `Basic realm="private"`)
+			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`, http.StatusUnauthorized)
+			return
+		}
+		content.ServeHTTP(w, r)
+	}))
+	return &Referrers{Host: host, server: server}, err
+}
+
 // Stop ends the registry.
 func (r *Referrers) Stop() error { return r.server.Close() }
 

@@ -40,11 +40,15 @@ func PushSmall(ctx context.Context, reference string) (name.Digest, error) {
 }
 
 func packages() []file {
+	return append(debian(),
+		file{"app/node_modules/lodash/package.json", []byte(`{"name":"lodash","version":"4.17.15","license":"MIT"}`)},
+		file{"app/node_modules/minimist/package.json", []byte(`{"name":"minimist","version":"1.2.0","license":"MIT"}`)})
+}
+
+func debian() []file {
 	return []file{
 		{"etc/os-release", []byte(osRelease)},
 		{"var/lib/dpkg/status", []byte(dpkgStatus)},
-		{"app/node_modules/lodash/package.json", []byte(`{"name":"lodash","version":"4.17.15","license":"MIT"}`)},
-		{"app/node_modules/minimist/package.json", []byte(`{"name":"minimist","version":"1.2.0","license":"MIT"}`)},
 	}
 }
 
@@ -53,6 +57,12 @@ func packages() []file {
 // references are different images.
 func PushBare(ctx context.Context, reference string) (name.Digest, error) {
 	return push(ctx, reference, []file{{"reference", []byte(reference)}})
+}
+
+// PushClean pushes a small Debian in which nothing is known to be vulnerable, and
+// returns it pinned. Images of different references are different images.
+func PushClean(ctx context.Context, reference string) (name.Digest, error) {
+	return push(ctx, reference, append(debian(), file{"reference", []byte(reference)}))
 }
 
 type file struct {

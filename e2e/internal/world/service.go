@@ -29,11 +29,11 @@ func startService(ctx context.Context, dir, name string, args ...string) (*servi
 	if err != nil {
 		return nil, err
 	}
-	return startProgram(ctx, dir, path, args...)
+	return startProgram(ctx, dir, nil, path, args...)
 }
 
-// startProgram starts any program as a server.
-func startProgram(ctx context.Context, dir, path string, args ...string) (*service, error) {
+// startProgram starts any program as a server, with more in its environment.
+func startProgram(ctx context.Context, dir string, env []string, path string, args ...string) (*service, error) {
 	name := filepath.Base(path)
 	s := &service{name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
 	log, err := os.Create(s.log)
@@ -42,7 +42,7 @@ func startProgram(ctx context.Context, dir, path string, args ...string) (*servi
 	}
 	defer log.Close()
 	s.cmd = exec.CommandContext(ctx, path, args...)
-	s.cmd.Dir, s.cmd.Env = dir, []string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH")}
+	s.cmd.Dir, s.cmd.Env = dir, append([]string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH")}, env...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
 	s.cmd.WaitDelay = 10 * time.Second
@@ -58,12 +58,17 @@ func startProgram(ctx context.Context, dir, path string, args ...string) (*servi
 
 // answers waits until a GET of the address is answered with 200.
 func (s *service) answers(ctx context.Context, address string) error {
+	return s.until(ctx, func(ctx context.Context) error { return get(ctx, address, io.Discard) })
+}
+
+// until waits until asking the service succeeds.
+func (s *service) until(ctx context.Context, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for {
-		last := get(ctx, address, io.Discard)
+		last := ask(ctx)
 		if last == nil {
 			return nil
 		}
@@ -96,11 +101,16 @@ func (s *service) stop() error {
 		return nil
 	case <-time.After(30 * time.Second):
 	}
-	if err := s.cmd.Process.Kill(); err != nil {
+	return errors.Join(fmt.Errorf("stopping %s: it had to be killed", s.name), s.kill())
+}
+
+// kill ends a service that has nothing to lose and would take its time.
+func (s *service) kill() error {
+	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stopping %s: %w", s.name, err)
 	}
 	<-s.done
-	return fmt.Errorf("stopping %s: it had to be killed", s.name)
+	return nil
 }
 
 // get copies the body of an answer with status 200.

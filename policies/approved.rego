@@ -20,8 +20,8 @@ import data.hallmark.lib.texts
 
 deny contains {"msg": sprintf("the approval does not say its %s", [field]), "id": field} if {
 	some a in attested
-	some field in ["author", "commit"]
-	not texts.says(object.get(a.predicate, field, ""))
+	some field, text in {"author": author(a.predicate), "commit": object.get(a.predicate, "commit", "")}
+	not texts.says(text)
 }
 
 deny contains "the approval lists no approvals, not even an empty list" if {
@@ -29,10 +29,9 @@ deny contains "the approval lists no approvals, not even an empty list" if {
 	not is_array(object.get(a.predicate, "approvals", null))
 }
 
-deny contains sprintf("%d of %d approvals that are needed, by others than the author %v for the commit %v", [count(approvers(a.predicate)), needed(a.predicate), author, commit]) if {
+deny contains sprintf("%d of %d approvals that are needed, by others than the author %v for the commit %v", [count(approvers(a.predicate)), needed(a.predicate), author(a.predicate), commit]) if {
 	some a in attested
 	count(approvers(a.predicate)) < needed(a.predicate)
-	author := object.get(a.predicate, "author", "")
 	commit := object.get(a.predicate, "commit", "")
 }
 
@@ -46,12 +45,16 @@ positive if {
 # Each has to be enough: which is the newest, only their signers say.
 attested := input.attestations.approval
 
+# author is who asked for the change.
+author(predicate) := object.get(predicate, ["request", "author"], "")
+
 needed(predicate) := max([n | some n in [data.params.required, object.get(predicate, "required", 0)]; is_number(n)])
 
 approvers(predicate) := {lower(approval.by) |
 	some approval in predicate.approvals
 	texts.says(approval.by)
-	lower(approval.by) != lower(predicate.author)
+	texts.says(author(predicate))
+	lower(approval.by) != lower(author(predicate))
 	not approval.self
 	approval.commit == predicate.commit
 	of_team(approval)

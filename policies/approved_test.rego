@@ -5,7 +5,7 @@ import data.hallmark.messages_test
 
 approval(by) := {"by": by, "teams": ["security"], "at": "2026-11-24T12:00:00Z", "commit": "c1", "self": false}
 
-approval_of(approvals) := {"author": "eve", "commit": "c1", "required": 1, "approvals": approvals}
+approval_of(approvals) := {"request": {"number": "7", "author": "eve"}, "commit": "c1", "built": "c2", "required": 1, "approvals": approvals}
 
 denied(predicate, params) := {messages_test.message(d) |
 	some d in approved.deny with input.attestations as {"approval": [{"predicate": predicate}]}

@@ -93,7 +93,7 @@ func (a Advisory) affectedPackage(vulnerability v6.ID) *v6.AffectedPackageHandle
 	}
 	if release, debian := a.debian(); debian {
 		handle.OperatingSystem = &v6.OperatingSystem{
-			Name: "debian", ReleaseID: "debian", MajorVersion: release, Codename: codename(release),
+			Name: "debian", ReleaseID: "debian", MajorVersion: release, Codename: codename(release), EOLDate: endOfLife(release),
 		}
 	}
 	return handle
@@ -127,6 +127,20 @@ func codename(release string) string {
 	return map[string]string{
 		"10": "buster", "11": "bullseye", "12": "bookworm", "13": "trixie", "14": "forky",
 	}[release]
+}
+
+// endOfLife returns when the regular support of a Debian release ends, as feeds
+// have it; nil for one of which that is not known yet.
+func endOfLife(release string) *time.Time {
+	day, known := map[string]string{"10": "2022-09-10", "11": "2024-08-14", "12": "2026-06-10", "13": "2028-08-09"}[release]
+	if !known {
+		return nil
+	}
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return nil
+	}
+	return &at
 }
 
 func epss(cve string, score finding.EPSS, date time.Time) *v6.EpssHandle {

@@ -131,7 +131,7 @@ func (d *spdxDocument) take(p Part, packages, licences *union) error {
 	}
 	for _, element := range part.Packages {
 		var own string
-		if err := json.Unmarshal(element["SPDXID"], &own); err != nil || roots[own] {
+		if err := json.Unmarshal(element["SPDXID"], &own); err != nil || roots[own] && standsForImage(element) {
 			continue
 		}
 		name, err := packages.add(element, platformSuffix(p.Platform))
@@ -141,4 +141,14 @@ func (d *spdxDocument) take(p Part, packages, licences *union) error {
 		d.Relationships = append(d.Relationships, spdxRelationship{id, name, "CONTAINS"})
 	}
 	return nil
+}
+
+// standsForImage reports whether what a document describes is the image itself, or
+// the folder that it was unpacked to. An SBOM of others can describe a package.
+func standsForImage(element object) bool {
+	var purpose string
+	if err := json.Unmarshal(element["primaryPackagePurpose"], &purpose); err != nil {
+		return false
+	}
+	return purpose == "CONTAINER" || purpose == "FILE"
 }

@@ -31,7 +31,7 @@ const (
 		"metadata":{"timestamp":"2026-01-01T00:00:00Z"},"components":[
 		{"bom-ref":"a","type":"library","name":"a","version":"1"},{"bom-ref":"b","type":"library","name":"b","version":"%s"}]}`
 	spdxPart = `{"spdxVersion":"SPDX-2.3","dataLicense":"CC0-1.0","SPDXID":"SPDXRef-DOCUMENT","creationInfo":{"creators":["Tool: syft"],"created":"2026-01-01T00:00:00Z"},
-		"packages":[{"SPDXID":"SPDXRef-root","name":"image"},{"SPDXID":"SPDXRef-a","name":"a","versionInfo":"1"},{"SPDXID":"SPDXRef-b","name":"b","versionInfo":"%s"}],
+		"packages":[{"SPDXID":"SPDXRef-root","name":"image","primaryPackagePurpose":"CONTAINER"},{"SPDXID":"SPDXRef-a","name":"a","versionInfo":"1"},{"SPDXID":"SPDXRef-b","name":"b","versionInfo":"%s"}],
 		"relationships":[{"spdxElementId":"SPDXRef-DOCUMENT","relatedSpdxElement":"SPDXRef-root","relationshipType":"DESCRIBES"}]}`
 )
 
@@ -83,6 +83,21 @@ func TestMergeSPDX(t *testing.T) {
 		if contains[relation] != n {
 			t.Errorf("%d × %s, want %d; all: %v", contains[relation], relation, n, contains)
 		}
+	}
+}
+
+// TestMergeKeepsAPackageThatADocumentDescribes: SBOMs of others can describe one in
+// place of the image, and what it is would be lost.
+func TestMergeKeepsAPackageThatADocumentDescribes(t *testing.T) {
+	described := strings.ReplaceAll(spdxPart, `"relatedSpdxElement":"SPDXRef-root"`, `"relatedSpdxElement":"SPDXRef-b"`)
+	doc, err := spdxjson.Read(bytes.NewReader(merged(t, catalog.SPDX, described)))
+	must(t, err)
+	versions := map[string]bool{}
+	for _, p := range doc.Packages {
+		versions[p.PackageName+" "+p.PackageVersion] = true
+	}
+	if !versions["b 1"] || !versions["b 2"] {
+		t.Errorf("it has %v", versions)
 	}
 }
 

@@ -25,6 +25,7 @@ func commands() map[string]command {
 		"exitcode": {2, exitCode},
 		"fails":    {2, fails},
 		"registry": {0, serve},
+		"forges":   {1, forges},
 		"login":    {2, login},
 		"push":     {2, push},
 		"borrow":   {1, borrow},

@@ -36,6 +36,10 @@ func sample(kind string) (remote.Taggable, error) {
 		return wrongDiffID()
 	case "index":
 		return index("linux/amd64", "linux/arm64")
+	case "built": // with BuildKit's SBOM of it
+		return built(false)
+	case "built-elsewhere": // with the SBOM of another image
+		return built(true)
 	case "empty-index":
 		return index()
 	case "artifact":

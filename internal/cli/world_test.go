@@ -22,11 +22,17 @@ type world struct {
 	subject name.Digest   // what was pushed last
 	stalled *misbehaviour // the fault that was set last
 	running *exec.Cmd     // what was signalled last
+	served  []*httptest.Server
 }
 
 type worldKey struct{}
 
 func (w *world) close() {
+	for _, server := range w.served {
+		server.CloseClientConnections()
+		server.Close()
+	}
+	w.served = nil
 	if w.server == nil {
 		return
 	}

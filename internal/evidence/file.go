@@ -83,18 +83,21 @@ func readBounded(path string, limit int64) ([]byte, error) {
 	}
 	defer f.Close() //nolint:errcheck // only read from
 
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if info, err := f.Stat(); err == nil && info.Size() > limit {
+		return nil, tooLarge(info.Size(), limit)
+	}
+	content, err := io.ReadAll(io.LimitReader(f, limit+1)) // what grows, or is a pipe, does not say its size
 	if err != nil {
 		return nil, withoutPath(err)
 	}
-	if int64(len(content)) > limit {
-		size := int64(len(content))
-		if info, err := f.Stat(); err == nil && info.Size() > size {
-			size = info.Size()
-		}
-		return nil, fmt.Errorf("it has %d bytes, the limit is %d (%d MiB)", size, limit, limit>>20)
+	if size := int64(len(content)); size > limit {
+		return nil, tooLarge(size, limit)
 	}
 	return content, nil
+}
+
+func tooLarge(size, limit int64) error {
+	return fmt.Errorf("it has %d bytes, the limit is %d (%d MiB)", size, limit, limit>>20)
 }
 
 // withoutPath returns the cause of an error that names the path, too.

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
@@ -27,6 +28,9 @@ type ImageFacts struct {
 	System   string // as debian 12; empty: none
 	Packages []string
 	Config   []byte // as OCI has it
+
+	EndOfLife *time.Time       // of the system; nil: nobody says
+	Database  finding.Database // that says so
 }
 
 // The predicate of an image's own facts, docs/schema/image.json.
@@ -38,6 +42,7 @@ type (
 		Digest       string            `json:"digest"`
 		Platform     string            `json:"platform,omitempty"`
 		Distribution string            `json:"distribution,omitempty"`
+		EndOfLife    *imageEnd         `json:"endOfLife,omitempty"`
 		Created      string            `json:"created,omitempty"`
 		Base         *imageBase        `json:"base,omitempty"`
 		User         string            `json:"user"`
@@ -48,6 +53,10 @@ type (
 		Healthcheck  bool              `json:"healthcheck"`
 		Shells       []string          `json:"shells"`
 		Labels       map[string]string `json:"labels"`
+	}
+	imageEnd struct {
+		Date     time.Time        `json:"date"`
+		Database finding.Database `json:"database"`
 	}
 	imageBase struct {
 		Name   string `json:"name,omitempty"`
@@ -90,6 +99,10 @@ func (f ImageFacts) entry() (imageEntry, error) {
 	}
 	if parsed.Created.Unix() > 0 && parsed.Created.Year() <= 9999 {
 		e.Created = parsed.Created.UTC().Format(time.RFC3339)
+	}
+	if f.EndOfLife != nil {
+		e.EndOfLife = &imageEnd{Date: f.EndOfLife.UTC(), Database: f.Database}
+		e.EndOfLife.Database.Built, e.EndOfLife.Database.Source = f.Database.Built.UTC(), published(f.Database.Source)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Labels)) {
 		if len(e.Labels) < maxLabels {

@@ -16,6 +16,11 @@ import (
 
 func TestWhatAreNoTestResults(t *testing.T) {
 	bomb := `<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol">]><testsuite><testcase name="&lol;"/></testsuite>`
+	laughs := `<!DOCTYPE l [<!ENTITY a "ha">`
+	for i := range 9 { // each ten times the one before
+		laughs += fmt.Sprintf(`<!ENTITY %c "%s">`, 'b'+i, strings.Repeat(fmt.Sprintf("&%c;", 'a'+i), 10))
+	}
+	laughs += `]><testsuite><testcase name="&j;"/></testsuite>`
 	deep := strings.Repeat("<testsuite>", 101) + strings.Repeat("</testsuite>", 101)
 	var b strings.Builder
 	b.WriteString("<testsuite>")
@@ -27,6 +32,7 @@ func TestWhatAreNoTestResults(t *testing.T) {
 		"neither JUnit XML nor":              "hello",
 		"neither JUnit XML nor the output":   "",
 		"declares a document type":           bomb,
+		"declares a document type, which":    laughs,
 		"not well-formed XML":                "<testsuite><testcase></testsuite>",
 		"not well-formed XML: XML syntax":    `<testsuite><testcase name="&lol;"/></testsuite>`,
 		`its root is "html"`:                 "<html/>",

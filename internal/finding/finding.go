@@ -134,14 +134,22 @@ type Database struct {
 	Source string    `json:"source"` // where it came from: a path, a URL, a reference
 }
 
+// Distribution is an operating system that was scanned.
+type Distribution struct {
+	Name      string     `json:"name"`                // ID of /etc/os-release
+	Version   string     `json:"version,omitempty"`   // VERSION_ID
+	EndOfLife *time.Time `json:"endOfLife,omitempty"` // as the database has it; nil: it does not say
+}
+
 // Scan is the outcome of one scan.
 type Scan struct {
-	Scanner   Scanner
-	Database  Database
-	Findings  []Finding         // in the order of Sort
-	Platforms []PlatformSummary // of an index; empty: the scan of one image
-	Started   time.Time
-	Finished  time.Time
+	Scanner      Scanner
+	Database     Database
+	Distribution *Distribution     // of one image; nil: none, or the scanner does not say
+	Findings     []Finding         // in the order of Sort
+	Platforms    []PlatformSummary // of an index; empty: the scan of one image
+	Started      time.Time
+	Finished     time.Time
 }
 
 // Scanner names the program that matched packages against the database.
@@ -165,10 +173,11 @@ func (s Scan) Suppress(why func(Finding) *Suppression) Scan {
 // Summary is the free-form scanner.result of the attested scan: what policies
 // and reports read.
 type Summary struct {
-	Counts    SummaryCounts     `json:"counts"`
-	Findings  []Finding         `json:"findings"`
-	Database  Database          `json:"database"`
-	Platforms []PlatformSummary `json:"platforms,omitempty"` // of an index
+	Counts       SummaryCounts     `json:"counts"`
+	Findings     []Finding         `json:"findings"`
+	Database     Database          `json:"database"`
+	Distribution *Distribution     `json:"distribution,omitempty"` // of one image
+	Platforms    []PlatformSummary `json:"platforms,omitempty"`    // of an index
 }
 
 // SummaryCounts holds raw and effective counts side by side.
@@ -185,10 +194,11 @@ func (s Scan) Summary() Summary {
 		findings = []Finding{}
 	}
 	return Summary{
-		Counts:    SummaryCounts{Raw: raw, Effective: effective},
-		Findings:  findings,
-		Database:  s.Database,
-		Platforms: s.Platforms,
+		Counts:       SummaryCounts{Raw: raw, Effective: effective},
+		Findings:     findings,
+		Database:     s.Database,
+		Distribution: s.Distribution,
+		Platforms:    s.Platforms,
 	}
 }
 

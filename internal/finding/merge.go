@@ -14,9 +14,10 @@ type PlatformScan struct {
 
 // PlatformSummary says what was found in one platform's image.
 type PlatformSummary struct {
-	Platform string        `json:"platform"`
-	Digest   string        `json:"digest"`
-	Counts   SummaryCounts `json:"counts"`
+	Platform     string        `json:"platform"`
+	Digest       string        `json:"digest"`
+	Counts       SummaryCounts `json:"counts"`
+	Distribution *Distribution `json:"distribution,omitempty"`
 }
 
 // Merge returns the scan of an index: every finding of every platform once, with
@@ -29,6 +30,7 @@ func Merge(scans []PlatformScan) Scan {
 		raw, effective := Count(s.Scan.Findings)
 		merged.Platforms = append(merged.Platforms, PlatformSummary{
 			Platform: s.Platform, Digest: s.Digest, Counts: SummaryCounts{Raw: raw, Effective: effective},
+			Distribution: s.Scan.Distribution,
 		})
 		if i == 0 {
 			merged.Scanner, merged.Database, merged.Started, merged.Finished = s.Scan.Scanner, s.Scan.Database, s.Scan.Started, s.Scan.Finished

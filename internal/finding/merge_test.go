@@ -18,7 +18,7 @@ func TestMerge(t *testing.T) {
 	merged := finding.Merge([]finding.PlatformScan{
 		{Platform: "linux/amd64", Digest: "sha256:a", Scan: finding.Scan{Findings: []finding.Finding{shared, shared}, Started: at, Finished: at.Add(time.Minute)}},
 		{Platform: "linux/arm64", Digest: "sha256:b", Scan: finding.Scan{Findings: []finding.Finding{shared, own}, Started: at.Add(-time.Minute), Finished: at}},
-		{Platform: "linux/s390x", Digest: "sha256:c", Scan: finding.Scan{Findings: []finding.Finding{suppressed}, Started: at, Finished: at}},
+		{Platform: "linux/s390x", Digest: "sha256:c", Scan: finding.Scan{Findings: []finding.Finding{suppressed}, Started: at, Finished: at, Distribution: &finding.Distribution{Name: "debian"}}},
 	})
 	if len(merged.Findings) != 3 {
 		t.Fatalf("findings %+v", merged.Findings)
@@ -51,7 +51,7 @@ func sumsUp(t *testing.T, merged finding.Scan, at time.Time) {
 	if !merged.Started.Equal(at.Add(-time.Minute)) || !merged.Finished.Equal(at.Add(time.Minute)) {
 		t.Errorf("from %v to %v", merged.Started, merged.Finished)
 	}
-	if p := merged.Platforms[2]; p.Digest != "sha256:c" || p.Counts.Raw.High != 1 || p.Counts.Effective.High != 0 {
+	if p := merged.Platforms[2]; p.Digest != "sha256:c" || p.Distribution.Name != "debian" || p.Counts.Raw.High != 1 || p.Counts.Effective.High != 0 {
 		t.Errorf("the third platform: %+v", p)
 	}
 }

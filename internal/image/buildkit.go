@@ -43,6 +43,7 @@ func (r *Registry) BuildAttestations(ctx context.Context, s attest.Subject) ([]B
 		return nil, fmt.Errorf("opening %s: %w", s, err)
 	}
 	var found []BuildAttestation
+	total := int64(0)
 	for _, entry := range entries {
 		if !attestation(entry) {
 			continue
@@ -51,7 +52,14 @@ func (r *Registry) BuildAttestations(ctx context.Context, s attest.Subject) ([]B
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, held...)
+		if found = append(found, held...); len(found) > maxStatements {
+			return nil, fmt.Errorf("opening %s: BuildKit left more than %d statements in it, the limit", s, maxStatements)
+		}
+		for _, b := range held {
+			if total += b.Size; b.Size < 0 || total > maxAllStatements {
+				return nil, fmt.Errorf("opening %s: what BuildKit left in it has more than %d bytes, the limit (1 GiB)", s, maxAllStatements)
+			}
+		}
 	}
 	return found, nil
 }
@@ -85,11 +93,17 @@ func describedOf(entry v1.Descriptor) string {
 	return of.String()
 }
 
-// maxStatement bounds one of BuildKit's statements, in bytes.
-const maxStatement = 64 << 20
+// What is read of that which BuildKit left in an index is bounded, as anybody can
+// leave it there.
+const (
+	maxStatements    = 1024
+	maxStatement     = 64 << 20 // bytes of one
+	maxAllStatements = 1 << 30  // bytes of all
+)
 
-// BuildStatement reads a statement that BuildKit left in the repository of s. What
-// it says is nobody's word: it is not signed.
+// BuildStatement reads a statement that BuildKit left in the repository of s, no
+// more of it than its manifest says. What it says is nobody's word: it is not
+// signed.
 func (r *Registry) BuildStatement(ctx context.Context, s attest.Subject, b BuildAttestation) ([]byte, error) {
 	pinned := s.Digest().Context().Digest(b.Digest)
 	if b.Size > maxStatement {
@@ -104,12 +118,12 @@ func (r *Registry) BuildStatement(ctx context.Context, s attest.Subject, b Build
 		return nil, explain(ctx, pinned.String(), err)
 	}
 	defer content.Close() //nolint:errcheck // only read from
-	statement, err := io.ReadAll(io.LimitReader(content, maxStatement+1))
+	statement, err := io.ReadAll(io.LimitReader(content, b.Size+1))
 	if err != nil {
 		return nil, explain(ctx, pinned.String(), err)
 	}
-	if len(statement) > maxStatement {
-		return nil, fmt.Errorf("reading BuildKit's statement %s: it is over the limit of %d bytes (64 MiB)", pinned, maxStatement)
+	if int64(len(statement)) > b.Size {
+		return nil, fmt.Errorf("reading BuildKit's statement %s: it has more than the %d bytes that its manifest says", pinned, b.Size)
 	}
 	return statement, nil
 }

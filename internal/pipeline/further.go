@@ -127,5 +127,8 @@ func factsOf(r Result) evidence.ImageFacts {
 	for _, p := range r.Packages {
 		f.Packages = append(f.Packages, p.Name)
 	}
+	if r.Scan != nil && r.Scan.Distribution != nil {
+		f.EndOfLife, f.Database = r.Scan.Distribution.EndOfLife, r.Scan.Database
+	}
 	return f
 }

@@ -95,8 +95,8 @@ func shippedCases(t testing.TB) map[string]shippedCase {
 	return map[string]shippedCase{
 		"approved": {
 			types:  []string{typeApproval},
-			good:   []claim{{typeApproval, `{"author":"eve","commit":"c","approvals":[{"by":"ada","commit":"c","self":false}]}`}},
-			bad:    []claim{{typeApproval, `{"author":"eve","commit":"c","approvals":[{"by":"eve","commit":"c","self":true}]}`}},
+			good:   []claim{{typeApproval, `{"request":{"author":"eve"},"commit":"c","approvals":[{"by":"ada","commit":"c","self":false}]}`}},
+			bad:    []claim{{typeApproval, `{"request":{"author":"eve"},"commit":"c","approvals":[{"by":"eve","commit":"c","self":true}]}`}},
 			denied: []string{"0 of 1 approvals that are needed, by others than the author eve for the commit c"},
 		},
 		"base-image": {

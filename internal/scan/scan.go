@@ -79,15 +79,20 @@ func (d *Database) Scan(ctx context.Context, bom *sbom.SBOM) (finding.Scan, erro
 	if err != nil {
 		return finding.Scan{}, fmt.Errorf("scanning the packages: %w", err)
 	}
+	distribution, err := d.distribution(bom.Artifacts.LinuxDistribution)
+	if err != nil {
+		return finding.Scan{}, fmt.Errorf("scanning the packages: %w", err)
+	}
 	return finding.Scan{
 		Scanner: finding.Scanner{
 			URI:     "pkg:golang/github.com/anchore/grype@v" + grypeVersion,
 			Version: grypeVersion,
 		},
-		Database: d.info,
-		Findings: findings,
-		Started:  started,
-		Finished: time.Now().UTC(),
+		Database:     d.info,
+		Distribution: distribution,
+		Findings:     findings,
+		Started:      started,
+		Finished:     time.Now().UTC(),
 	}, nil
 }
 

@@ -25,6 +25,8 @@ func commands() map[string]command {
 		"exitcode": {2, exitCode},
 		"fails":    {2, fails},
 		"registry": {0, serve},
+		"website":  {1, website},
+		"retag":    {2, retag},
 		"login":    {2, login},
 		"push":     {2, push},
 		"borrow":   {1, borrow},

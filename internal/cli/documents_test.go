@@ -65,7 +65,7 @@ func rewrite(t *testing.T, file, mark, want string) {
 func hosted() []input {
 	return slices.DeleteFunc(inputs(), func(i input) bool {
 		return !slices.ContainsFunc(i.commands, func(c string) bool {
-			return !slices.Contains([]string{cmdDemo, cmdKeygen, cmdVersion, cmdPolicyCompile, cmdPolicyLint, cmdPolicyTest}, c)
+			return !slices.Contains([]string{cmdDemo, cmdKeygen, cmdVersion, cmdPolicyCompile, cmdPolicyLint, cmdPolicyTest, cmdPolicyPush}, c)
 		})
 	})
 }

@@ -26,6 +26,8 @@ func commands() map[string]command {
 		"fails":    {2, fails},
 		"registry": {0, serve},
 		"forges":   {1, forges},
+		"website":  {1, website},
+		"retag":    {2, retag},
 		"login":    {2, login},
 		"push":     {2, push},
 		"borrow":   {1, borrow},

@@ -68,7 +68,7 @@ func hosted() []input {
 		again := seen[i.name]
 		seen[i.name] = true
 		return again || !slices.ContainsFunc(i.commands, func(c string) bool {
-			return !slices.Contains([]string{cmdDemo, cmdKeygen, cmdVersion, cmdPolicyCompile, cmdPolicyLint, cmdPolicyTest}, c)
+			return !slices.Contains([]string{cmdDemo, cmdKeygen, cmdVersion, cmdPolicyCompile, cmdPolicyLint, cmdPolicyTest, cmdPolicyPush}, c)
 		})
 	})
 }

@@ -27,6 +27,7 @@ const (
 
 	cmdPolicyCompile = "policy compile"
 	cmdPolicyLint    = "policy lint"
+	cmdPolicyPush    = "policy push"
 	cmdPolicyTest    = "policy test"
 )
 
@@ -47,6 +48,7 @@ type input struct {
 func inputs() []input {
 	t := takers{
 		registry:  []string{cmdRun, cmdAttest, cmdVerify, cmdGate, cmdInspect, cmdSign, cmdRescan},
+		policies:  []string{cmdRun, cmdVerify, cmdGate, cmdRescan, cmdPolicyCompile, cmdPolicyLint},
 		gating:    []string{cmdRun, cmdGate, cmdRescan},
 		deciding:  []string{cmdRun, cmdVerify, cmdGate, cmdRescan},
 		scanning:  []string{cmdRun, cmdRescan},
@@ -57,7 +59,7 @@ func inputs() []input {
 }
 
 // takers are the commands that take several inputs, by what these are for.
-type takers struct{ registry, gating, deciding, scanning, signing, attesting []string }
+type takers struct{ registry, policies, gating, deciding, scanning, signing, attesting []string }
 
 // and returns commands and further ones.
 func and(commands []string, more ...string) []string { return slices.Concat(commands, more) }
@@ -67,12 +69,12 @@ func imageInputs(t takers) []input {
 	return []input{
 		{name: "image", usage: "the image, when it is not given as an argument; a tag is resolved once", commands: t.registry},
 		{name: "platforms", kind: list, preset: "all", usage: "of an index: the platforms to examine, as linux/amd64", commands: []string{cmdRun}},
-		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* or the github-token if it is theirs", commands: t.registry},
-		{name: "registry-password", usage: "password or token for the image's registry", commands: t.registry, secret: true},
-		{name: "github-token", usage: "GitHub's token for the job, for ghcr.io and for comments; else GITHUB_TOKEN", commands: t.registry, secret: true},
+		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* or the github-token if it is theirs", commands: and(t.registry, cmdPolicyPush)},
+		{name: "registry-password", usage: "password or token for the image's registry", commands: and(t.registry, cmdPolicyPush), secret: true},
+		{name: "github-token", usage: "GitHub's token for the job, for ghcr.io and for comments; else GITHUB_TOKEN", commands: and(t.registry, cmdPolicyPush), secret: true},
 		{name: "gitlab-token", usage: "GitLab's access token: for comments with the scope api, for approvals with read_api; for these else GITLAB_TOKEN or the job's", commands: []string{cmdRun}, secret: true},
-		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: t.registry},
-		{name: "registry-mirror", kind: list, usage: "HOST=MIRROR or HOST=MIRROR/PREFIX: pull images and oci:// databases from a mirror, as docker.io=mirror.example/dockerhub", commands: []string{cmdRun}},
+		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: and(t.registry, cmdPolicyPush, cmdPolicyCompile, cmdPolicyLint)},
+		{name: "registry-mirror", kind: list, usage: "HOST=MIRROR or HOST=MIRROR/PREFIX: pull images, databases and policies from a mirror, as docker.io=mirror.example/dockerhub", commands: []string{cmdRun}},
 		{name: "sbom", kind: list, preset: "cyclonedx", usage: "SBOM formats to attest: cyclonedx, spdx, none", commands: []string{cmdRun}},
 		{name: "sbom-file", usage: "take this SBOM in place of making one: a CycloneDX, SPDX or syft JSON file, or buildkit for what BuildKit left in the index", commands: []string{cmdRun}},
 		{name: "scan-file", usage: "take this scan in place of making one: the JSON of grype or trivy, or SARIF", commands: []string{cmdRun}},
@@ -102,20 +104,20 @@ func evidenceInputs(t takers) []input {
 // signingInputs say who signs, whom to believe, and where attestations are kept.
 func signingInputs(t takers) []input {
 	return []input{
-		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run, attest and sign sign with it, verify, gate and inspect take its public half", commands: and(t.registry, cmdPolicyCompile)},
+		{name: "key", usage: "key: a file, env://NAME, or awskms://, azurekms://, gcpkms://, hashivault://; run, attest, sign and policy push sign with it, verify, gate and inspect take its public half", commands: and(t.registry, cmdPolicyPush, cmdPolicyCompile)},
 		{name: "verify-key", kind: list, usage: "public keys of further accepted signers", commands: t.registry},
 		{name: "certificate-identity", usage: "accept certificates for this subject: an e-mail address or a workflow's URI", commands: and(t.registry, cmdPolicyCompile)},
 		{name: "certificate-identity-regexp", usage: "accept certificates whose subject matches this regular expression; anchor it", commands: and(t.registry, cmdPolicyCompile)},
 		{name: "certificate-oidc-issuer", usage: "the issuer that must have vouched for the identity", commands: and(t.registry, cmdPolicyCompile)},
 		{name: "certificate-oidc-issuer-regexp", usage: "a regular expression for the issuer; anchor it", commands: and(t.registry, cmdPolicyCompile)},
-		{name: "identity-token", usage: "file with the job's OIDC token for keyless signing; else SIGSTORE_ID_TOKEN, else GitHub's", commands: t.signing},
-		{name: "fulcio-url", usage: "certificate authority of a private Sigstore", commands: and(t.signing, cmdPolicyCompile)},
-		{name: "rekor-url", usage: "transparency log of a private Sigstore", commands: and(t.signing, cmdPolicyCompile)},
-		{name: "timestamp-url", usage: "RFC 3161 timestamp authority, with its path", commands: t.signing},
-		{name: "signing-config", usage: "file that names the services of a private Sigstore", commands: t.signing},
-		{name: "trusted-root", usage: "file that a private Sigstore is believed by (default: the public Sigstore)", commands: t.registry},
-		{name: "tlog", preset: "auto", usage: "auto: a log for keyless signatures, none for keys; true: demand it; false: none", commands: t.registry},
-		{name: "attestation-format", preset: "att", usage: "att: cosign's tag; bundle: OCI referrers; both: the complete set in each", commands: and(t.signing, cmdPolicyCompile)},
+		{name: "identity-token", usage: "file with the job's OIDC token for keyless signing; else SIGSTORE_ID_TOKEN, else GitHub's", commands: and(t.signing, cmdPolicyPush)},
+		{name: "fulcio-url", usage: "certificate authority of a private Sigstore", commands: and(t.signing, cmdPolicyPush, cmdPolicyCompile)},
+		{name: "rekor-url", usage: "transparency log of a private Sigstore", commands: and(t.signing, cmdPolicyPush, cmdPolicyCompile)},
+		{name: "timestamp-url", usage: "RFC 3161 timestamp authority, with its path", commands: and(t.signing, cmdPolicyPush)},
+		{name: "signing-config", usage: "file that names the services of a private Sigstore", commands: and(t.signing, cmdPolicyPush)},
+		{name: "trusted-root", usage: "file that a private Sigstore is believed by (default: the public Sigstore)", commands: and(t.registry, cmdPolicyPush, cmdPolicyCompile, cmdPolicyLint)},
+		{name: "tlog", preset: "auto", usage: "auto: a log for keyless signatures, none for keys; true: demand it; false: none", commands: and(t.registry, cmdPolicyPush, cmdPolicyCompile, cmdPolicyLint)},
+		{name: "attestation-format", preset: "att", usage: "att: cosign's tag; bundle: OCI referrers; both: the complete set in each", commands: and(t.signing, cmdPolicyPush, cmdPolicyCompile)},
 		{name: "attestation-repository", usage: "keep attestations in another repository; else COSIGN_REPOSITORY", commands: t.registry},
 		{name: "keep-history", kind: boolean, preset: "false", usage: "keep this signer's earlier attestations of the same types", commands: t.attesting},
 		{name: "sign", kind: boolean, preset: "false", usage: "sign the image itself, too, as cosign sign does", commands: []string{cmdRun}},
@@ -126,16 +128,21 @@ func signingInputs(t takers) []input {
 // gateInputs say what decides, and how it is shown.
 func gateInputs(t takers) []input {
 	return []input{
-		{name: "policy", kind: list, usage: "what decides: Rego files and folders, hallmark:NAME for one that ships, hallmark:baseline, hallmark:all", commands: t.deciding},
-		{name: "policy-data", usage: "YAML or JSON file with the parameters of policies, which they read as data.params", commands: and(t.deciding, cmdPolicyCompile, cmdPolicyTest)},
+		{name: "policy", kind: list, usage: "what decides: Rego files and folders, hallmark:NAME for one that ships, hallmark:baseline, hallmark:all, oci://REF for a signed set, https://…#sha256=HEX", commands: t.deciding},
+		{name: "policy-key", kind: list, usage: "public keys that policies from oci:// must be signed with", commands: t.policies},
+		{name: "policy-identity", usage: "accept policies from oci:// that this subject of a certificate signed", commands: t.policies},
+		{name: "policy-identity-regexp", usage: "the same by a regular expression; anchor it", commands: t.policies},
+		{name: "policy-oidc-issuer", usage: "the issuer that must have vouched for that subject", commands: t.policies},
+		{name: "policy-oidc-issuer-regexp", usage: "a regular expression for that issuer; anchor it", commands: t.policies},
+		{name: "policy-data", usage: "YAML or JSON file with the parameters of policies, which they read as data.params", commands: and(t.deciding, cmdPolicyCompile, cmdPolicyTest, cmdPolicyPush)},
 		{name: "attest-verdict", preset: "auto", usage: "attest what the gate came to (SLSA verification summary); auto: if there are policies", commands: t.scanning},
 		{name: "gate", preset: "enforce", usage: "enforce, or warn: exit 0 with a warning where the gate says no", commands: t.gating},
 		{name: "comment", kind: boolean, preset: "false", usage: "show the summary as a comment on the pull or merge request", commands: []string{cmdRun}},
 		{name: "output-dir", preset: "hallmark", usage: "folder for reports", commands: []string{cmdRun}},
 		{name: "output-dir", usage: "on GitLab: folder for hallmark.env, the variables for later jobs", commands: []string{cmdGate, cmdRescan}},
 		{name: "output-dir", preset: "hallmark-demo", usage: "folder for what the demonstration makes", commands: []string{cmdDemo}},
-		{name: "timeout", kind: span, preset: "10m", usage: "limit of time for the whole job", commands: and(t.registry, cmdDemo)},
-		{name: "log-format", preset: "auto", usage: "auto, text or json", commands: and(t.registry, cmdDemo)},
+		{name: "timeout", kind: span, preset: "10m", usage: "limit of time for the whole job", commands: and(t.registry, cmdPolicyPush, cmdDemo)},
+		{name: "log-format", preset: "auto", usage: "auto, text or json", commands: and(t.registry, cmdPolicyPush, cmdDemo)},
 		{name: "type", usage: "only attestations of this predicate type: a short name or a URI", commands: []string{cmdVerify}},
 		{name: "max-age", kind: span, preset: "0", usage: "refuse attestations that are older, or of unknown age; 0 for any age", commands: []string{cmdVerify}},
 		{name: "explain", kind: boolean, preset: "false", usage: "say how a policy that does not pass came to that, line by line", commands: []string{cmdGate}},

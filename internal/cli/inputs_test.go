@@ -30,7 +30,7 @@ func cell(i input) string {
 
 // An input without a command, or twice for one command, could not be set.
 func TestEachInputBelongsToACommandOnce(t *testing.T) {
-	commands := []string{cmdRun, cmdRescan, cmdAttest, cmdVerify, cmdGate, cmdInspect, cmdSign, cmdKeygen, cmdDemo, cmdVersion, cmdPolicyCompile, cmdPolicyLint, cmdPolicyTest}
+	commands := []string{cmdRun, cmdRescan, cmdAttest, cmdVerify, cmdGate, cmdInspect, cmdSign, cmdKeygen, cmdDemo, cmdVersion, cmdPolicyCompile, cmdPolicyLint, cmdPolicyTest, cmdPolicyPush}
 	for _, i := range inputs() {
 		if len(i.commands) == 0 {
 			t.Errorf("no command takes the input %s", i.name)

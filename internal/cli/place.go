@@ -39,34 +39,22 @@ func (p place) stores(v values) (chosen, others []pipeline.Store, err error) {
 	return chosen, others, nil
 }
 
+// imageOf returns the reference of the image: the argument, or the input.
+func imageOf(v values, args []string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return v.text("image")
+}
+
 // place reads where the image is and how its registry is reached.
 func (a *app) place(v values, args []string) (place, error) {
-	reference := v.text("image")
-	if len(args) > 0 {
-		reference = args[0]
-	}
+	reference := imageOf(v, args)
 	if reference == "" {
 		return place{}, fault.WithHint(fault.Usagef("no image given"), "name it as the argument, or in the input image")
 	}
-	insecure, err := v.boolean("insecure-registry")
+	access, err := a.access(v, reference)
 	if err != nil {
-		return place{}, err
-	}
-	host, err := registryOf(reference)
-	if err != nil {
-		return place{}, err
-	}
-	login, err := explicitLogin(v, host)
-	if err != nil {
-		return place{}, err
-	}
-	access := image.Access{
-		Login:     login,
-		HostLogin: a.hostLogin(v),
-		Insecure:  insecure,
-		UserAgent: "hallmark/" + buildVersion(),
-	}
-	if access.Mirrors, err = mirrors(v, access); err != nil {
 		return place{}, err
 	}
 	target, err := a.targetRepository(v, access.NameOptions())
@@ -80,6 +68,27 @@ func (a *app) place(v values, args []string) (place, error) {
 		bundles:    store.NewBundles(access, target),
 		signatures: store.NewSignatures(access.RemoteOptions(), target),
 	}, nil
+}
+
+// access reads how registries are reached. The login that is given is for the
+// registry of one reference, and is shown to no other; empty: to none.
+func (a *app) access(v values, reference string) (image.Access, error) {
+	insecure, err := v.boolean("insecure-registry")
+	if err != nil {
+		return image.Access{}, err
+	}
+	access := image.Access{HostLogin: a.hostLogin(v), Insecure: insecure, UserAgent: "hallmark/" + buildVersion()}
+	if reference != "" {
+		host, err := registryOf(reference)
+		if err != nil {
+			return image.Access{}, err
+		}
+		if access.Login, err = explicitLogin(v, host); err != nil {
+			return image.Access{}, err
+		}
+	}
+	access.Mirrors, err = mirrors(v, access)
+	return access, err
 }
 
 // mirrors reads the mirrors that images are pulled from.

@@ -16,79 +16,23 @@ import (
 	"github.com/hallmark-ci/hallmark/policies"
 )
 
-// shipped is what goes before the name of a policy that comes with the program.
-const shipped = "hallmark:"
-
-// policies reads and compiles what the input policy names.
-func (a *app) policies(v values) ([]policy.Policy, error) {
-	return compiled(v, v.list("policy"))
+// policies reads and compiles what the input policy names. The login that is given
+// is for the registry of an image.
+func (a *app) policies(ctx context.Context, v values, image string) ([]policy.Policy, error) {
+	return a.compiled(ctx, v, v.list("policy"), image)
 }
 
 // compiled reads and compiles policies from where they are.
-func compiled(v values, sources []string) ([]policy.Policy, error) {
-	files, err := policyFiles(sources)
+func (a *app) compiled(ctx context.Context, v values, named []string, image string) ([]policy.Policy, error) {
+	found, err := a.gatherPolicies(ctx, v, named, image)
 	if err != nil {
 		return nil, err
 	}
-	setting, err := policySetting(v)
-	if err != nil {
-		return nil, err
+	all := policy.Compile(found.files, found.setting)
+	if len(all) == 0 && len(found.files) > 0 {
+		return nil, fault.Undecidedf("loading policies from %s: there are shared rules (hallmark.lib) and no policy", strings.Join(named, ", "))
 	}
-	all := policy.Compile(files, setting)
-	if len(all) == 0 && len(files) > 0 {
-		return nil, fault.Undecidedf("loading policies from %s: there are shared rules (hallmark.lib) and no policy", strings.Join(sources, ", "))
-	}
-	return all, policy.CheckParams(all, setting.Params)
-}
-
-// policyFiles returns the files of paths and of shipped policies, in the order in
-// which they are named.
-func policyFiles(sources []string) ([]policy.File, error) {
-	var files []policy.File
-	var paths []string
-	flush := func() error {
-		found, err := policy.Read(paths)
-		files, paths = append(files, found...), nil
-		return err
-	}
-	withLibrary := false
-	for _, source := range sources {
-		name, ok := strings.CutPrefix(source, shipped)
-		if !ok {
-			paths = append(paths, source)
-			continue
-		}
-		if err := flush(); err != nil {
-			return nil, err
-		}
-		found, err := shippedFiles(name)
-		if err != nil {
-			return nil, err
-		}
-		files, withLibrary = append(files, found...), true
-	}
-	if err := flush(); err != nil || !withLibrary {
-		return files, err
-	}
-	library, err := policies.Library()
-	for name, text := range library {
-		files = append(files, policy.File{Name: shipped + "lib/" + name, Text: text})
-	}
-	return files, err
-}
-
-// shippedFiles returns a policy that comes with the program, or those that a name
-// stands for.
-func shippedFiles(name string) ([]policy.File, error) {
-	var files []policy.File
-	for _, n := range policies.Expand(name) {
-		text, err := policies.Read(n)
-		if err != nil {
-			return nil, fault.Undecidedf("loading policies: %w", err)
-		}
-		files = append(files, policy.File{Name: shipped + n, Text: text})
-	}
-	return files, nil
+	return all, policy.CheckParams(all, found.setting.Params)
 }
 
 // maxPolicyData bounds the file of parameters, in bytes.

@@ -26,7 +26,7 @@ func (a *app) policy() *cobra.Command {
 			return fault.WithHint(fault.Usagef("no command given"), "%s --help lists them", c.CommandPath())
 		},
 	}
-	c.AddCommand(a.policyCompile(), a.policyLint(), a.policyTest())
+	c.AddCommand(a.policyCompile(), a.policyLint(), a.policyTest(), a.policyPush())
 	return c
 }
 

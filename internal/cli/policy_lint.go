@@ -17,15 +17,11 @@ func (a *app) policyLint() *cobra.Command {
 // policyLintJob prints what is found. Findings are a no of the linter: they exit
 // as a denial does.
 func (a *app) policyLintJob(ctx context.Context, v values, args []string) error {
-	files, err := policyFiles(args)
+	gathered, err := a.gatherPolicies(ctx, v, args, "")
 	if err != nil {
 		return err
 	}
-	setting, err := policySetting(v)
-	if err != nil {
-		return err
-	}
-	found := policy.Check(ctx, policy.Compile(files, setting))
+	found := policy.Check(ctx, policy.Compile(gathered.files, gathered.setting))
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (a *app) rescanJob(ctx context.Context, v values, args []string) error {
 	if len(args) == 0 {
 		return fault.WithHint(fault.Usagef("no image given"), "name one or more: hallmark rescan IMAGE...")
 	}
-	job, err := a.rescanned(v)
+	job, err := a.rescanned(ctx, v, args[0])
 	if err != nil {
 		return err
 	}
@@ -55,9 +55,10 @@ func (a *app) rescanJob(ctx context.Context, v values, args []string) error {
 	return a.tellRescanned(v, format, rows)
 }
 
-// rescanned reads what is asked for of each image.
-func (a *app) rescanned(v values) (pipeline.Job, error) {
-	rules, err := a.rules(v)
+// rescanned reads what is asked for of each image. The login that is given is for
+// the registry of the first.
+func (a *app) rescanned(ctx context.Context, v values, first string) (pipeline.Job, error) {
+	rules, err := a.rules(ctx, v, first)
 	if err != nil {
 		return pipeline.Job{}, err
 	}

@@ -52,7 +52,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	job, err := a.job(v, p)
+	job, err := a.job(ctx, v, p)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (a *app) printResult(folder report.Folder, result pipeline.Result) error {
 }
 
 // job reads what a run is asked for.
-func (a *app) job(v values, p place) (pipeline.Job, error) {
+func (a *app) job(ctx context.Context, v values, p place) (pipeline.Job, error) {
 	job := pipeline.Job{Reference: p.reference, Platforms: v.list("platforms"), CI: a.jobFacts()}
 	for _, in := range []struct {
 		name string
@@ -148,7 +148,7 @@ func (a *app) job(v values, p place) (pipeline.Job, error) {
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	rules, err := a.rules(v)
+	rules, err := a.rules(ctx, v, p.reference)
 	if err != nil {
 		return pipeline.Job{}, err
 	}

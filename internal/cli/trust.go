@@ -136,3 +136,34 @@ func (a *app) loadRoot(v values) (verify.Root, error) {
 	}
 	return verify.PublicRoot(filepath.Join(cache, "sigstore"))
 }
+
+// policyTrust returns whose signatures of policies count. It is asked before
+// anything is pulled.
+func (a *app) policyTrust(ctx context.Context, v values) (verify.Trust, error) {
+	keys, err := a.loadPublicKeys(ctx, v.list("policy-key"))
+	if err != nil {
+		return verify.Trust{}, err
+	}
+	var trust verify.Trust
+	if len(keys) > 0 {
+		if trust, err = verify.TrustKeys(keys[0], keys[1:]...); err != nil {
+			return verify.Trust{}, err
+		}
+	}
+	identity := verify.Identity{
+		Subject: v.text("policy-identity"), SubjectRegexp: v.text("policy-identity-regexp"),
+		Issuer: v.text("policy-oidc-issuer"), IssuerRegexp: v.text("policy-oidc-issuer-regexp"),
+	}
+	if identity == (verify.Identity{}) {
+		return trust, nil
+	}
+	if err := identity.Complete(); err != nil {
+		return verify.Trust{}, fault.WithHint(err, "give policy-identity and policy-oidc-issuer, or their -regexp forms")
+	}
+	root, err := a.sigstoreRoot(v)
+	if err != nil {
+		return verify.Trust{}, err
+	}
+	identities, err := verify.TrustIdentities(root, identity)
+	return trust.And(identities), err
+}

@@ -38,7 +38,7 @@ func (a *app) verifyJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	asked, err := a.policies(v)
+	asked, err := a.policies(ctx, v, imageOf(v, args))
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // rules reads what the gate decides by, and whether it only warns.
-func (a *app) rules(v values) (policy.Rules, error) {
+func (a *app) rules(ctx context.Context, v values, image string) (policy.Rules, error) {
 	mode, err := v.oneOf("gate", "enforce", "warn")
 	if err != nil {
 		return policy.Rules{}, err
@@ -40,7 +40,7 @@ func (a *app) rules(v values) (policy.Rules, error) {
 	if err != nil {
 		return policy.Rules{}, err
 	}
-	asked, err := a.policies(v)
+	asked, err := a.policies(ctx, v, image)
 	if err != nil {
 		return policy.Rules{}, err
 	}

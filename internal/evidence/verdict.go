@@ -26,10 +26,11 @@ type Judgement struct {
 
 // Check is one policy or built-in rule and what it came to.
 type Check struct {
-	Name   string
-	Digest string // of the policy's file, sha256:…; empty: a built-in rule
-	Params string // digest of the parameters that it was given, sha256:…; empty: none
-	Result string // pass, deny, undecided
+	Name     string
+	Digest   string // of the policy's file, sha256:…; empty: a built-in rule
+	Artifact string // that the policy is from, oci://…@sha256:…; empty: none
+	Params   string // digest of the parameters that it was given, sha256:…; empty: none
+	Result   string // pass, deny, undecided
 }
 
 // The predicate of a SLSA verification summary, and what Hallmark adds to it:
@@ -58,10 +59,11 @@ type (
 		Policies []checked `json:"policies"`
 	}
 	checked struct {
-		Name   string            `json:"name"`
-		Digest map[string]string `json:"digest,omitempty"`
-		Params map[string]string `json:"params,omitempty"`
-		Result string            `json:"result"`
+		Name     string            `json:"name"`
+		Digest   map[string]string `json:"digest,omitempty"`
+		Artifact *resource         `json:"artifact,omitempty"`
+		Params   map[string]string `json:"params,omitempty"`
+		Result   string            `json:"result"`
 	}
 )
 
@@ -83,7 +85,9 @@ func Verdict(j Judgement) (attest.Predicate, error) {
 		p.InputAttestations = append(p.InputAttestations, resource{URI: j.Subject.Repository() + "@" + digest, Digest: sha256Of(digest)})
 	}
 	for _, c := range j.Checks {
-		p.Hallmark.Policies = append(p.Hallmark.Policies, checked{Name: c.Name, Digest: sha256Of(c.Digest), Params: sha256Of(c.Params), Result: c.Result})
+		p.Hallmark.Policies = append(p.Hallmark.Policies, checked{
+			Name: c.Name, Digest: sha256Of(c.Digest), Artifact: artifactOf(c.Artifact), Params: sha256Of(c.Params), Result: c.Result,
+		})
 	}
 	set, err := json.Marshal(p.Hallmark.withoutResults())
 	if err != nil {
@@ -107,6 +111,15 @@ func (c checks) withoutResults() []checked {
 		asked[i] = one
 	}
 	return asked
+}
+
+// artifactOf returns where a policy is from, nil for one that is a file.
+func artifactOf(reference string) *resource {
+	_, digest, pinned := strings.Cut(reference, "@")
+	if !pinned {
+		return nil
+	}
+	return &resource{URI: reference, Digest: sha256Of(digest)}
 }
 
 // sha256Of returns a digest in the form of in-toto, nil for none.

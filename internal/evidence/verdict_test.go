@@ -46,6 +46,12 @@ func TestVerdict(t *testing.T) {
 	if samePolicy != failedPolicy {
 		t.Error("the policy's digest depends on what came of it")
 	}
+	j.Checks[0].Artifact = "oci://registry.example/team/policies@" + sum
+	from, other := verdict(t, j)
+	if !strings.Contains(from, `"artifact":{"uri":"oci://registry.example/team/policies@`+sum+`","digest":{"sha256":"`+strings.Repeat("cd", 32)+`"}}`) || other == samePolicy {
+		t.Error(from)
+	}
+	j.Checks[0].Artifact = ""
 	j.Checks[0].Params = ""
 	if _, other := verdict(t, j); other == samePolicy {
 		t.Error("the policy's digest does not depend on its parameters")

@@ -29,7 +29,7 @@ func (r *run) judgement() evidence.Judgement {
 		Subject: r.result.Subject, At: r.Now(), Version: r.job.Version, Passed: r.result.Verdict.Outcome == policy.Pass,
 	}
 	for _, c := range r.result.Verdict.Results {
-		j.Checks = append(j.Checks, evidence.Check{Name: c.Name, Digest: c.Digest, Params: c.ParamsDigest, Result: c.Outcome.String()})
+		j.Checks = append(j.Checks, evidence.Check{Name: c.Name, Digest: c.Digest, Artifact: c.Artifact, Params: c.ParamsDigest, Result: c.Outcome.String()})
 	}
 	earlier := func(v verify.Verified) bool { return v.PredicateType() == attest.TypeVSA }
 	for _, v := range slices.DeleteFunc(slices.Clone(r.result.Verified), earlier) {

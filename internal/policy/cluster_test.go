@@ -130,11 +130,11 @@ func TestACompiledPolicyDecidesAsTheGate(t *testing.T) {
 			name: "the image's digest", verified: []verify.Verified{clean}, outcome: Deny, says: []string{"sha256:0123"},
 			files: hallmarkPolicy("deny contains input.image.digest if input.scan\n"),
 		},
-		{name: "cosign allows", files: []File{{"p.rego", "package signature\nallow { json.unmarshal(input.predicate.Data).approved }\n"}}, verified: []verify.Verified{approval}, outcome: Pass},
-		{name: "cosign does not", files: []File{{"p.rego", "package signature\ndefault allow = false\nallow { json.unmarshal(input.predicate.Data).approved }\n"}}, verified: []verify.Verified{refusal}, outcome: Deny},
-		{name: "cosign wants all", files: []File{{"p.rego", "package signature\ndefault allow = false\nallow { json.unmarshal(input.predicate.Data).approved }\n"}}, verified: []verify.Verified{approval, refusal}, outcome: Deny, differs: "any one attestation is enough there"},
-		{name: "compliant", files: []File{{"p.rego", buildPolicy}}, verified: []verify.Verified{n.object(t, attest.TypeSLSA1, signedBuild)}, outcome: Pass},
-		{name: "not compliant", files: []File{{"p.rego", levelPolicy}}, verified: []verify.Verified{n.object(t, attest.TypeSLSA1, unsignedBuild)}, outcome: Deny, says: []string{"author is empty", "signature is empty"}},
+		{name: "cosign allows", files: []File{{Name: "p.rego", Text: "package signature\nallow { json.unmarshal(input.predicate.Data).approved }\n"}}, verified: []verify.Verified{approval}, outcome: Pass},
+		{name: "cosign does not", files: []File{{Name: "p.rego", Text: "package signature\ndefault allow = false\nallow { json.unmarshal(input.predicate.Data).approved }\n"}}, verified: []verify.Verified{refusal}, outcome: Deny},
+		{name: "cosign wants all", files: []File{{Name: "p.rego", Text: "package signature\ndefault allow = false\nallow { json.unmarshal(input.predicate.Data).approved }\n"}}, verified: []verify.Verified{approval, refusal}, outcome: Deny, differs: "any one attestation is enough there"},
+		{name: "compliant", files: []File{{Name: "p.rego", Text: buildPolicy}}, verified: []verify.Verified{n.object(t, attest.TypeSLSA1, signedBuild)}, outcome: Pass},
+		{name: "not compliant", files: []File{{Name: "p.rego", Text: levelPolicy}}, verified: []verify.Verified{n.object(t, attest.TypeSLSA1, unsignedBuild)}, outcome: Deny, says: []string{"author is empty", "signature is empty"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := Compile(c.files, Setting{})[0]
@@ -290,9 +290,9 @@ func TestWhatTheClusterCannotEnforceIsRefused(t *testing.T) {
 		files []File
 		says  string
 	}{
-		"no type":        {[]File{{"p.rego", "package sigstore\nisCompliant { true }\n"}}, "p.rego for the cluster: the METADATA has no custom.predicateType"},
-		"broken":         {[]File{{"p.rego", "package sigstore\n{"}}, "p.rego:2: rego_parse_error"},
-		"http":           {[]File{{"p.rego", "package hallmark.p\ndeny contains \"x\" if http.send({}).status\n"}}, "undefined function http.send"},
+		"no type":        {[]File{{Name: "p.rego", Text: "package sigstore\nisCompliant { true }\n"}}, "p.rego for the cluster: the METADATA has no custom.predicateType"},
+		"broken":         {[]File{{Name: "p.rego", Text: "package sigstore\n{"}}, "p.rego:2: rego_parse_error"},
+		"http":           {[]File{{Name: "p.rego", Text: "package hallmark.p\ndeny contains \"x\" if http.send({}).status\n"}}, "undefined function http.send"},
 		"ci":             {hallmarkPolicy("deny contains \"x\" if input.ci.branch\n"), "it reads input.ci, which no single attestation tells"},
 		"config":         {hallmarkPolicy("deny contains \"x\" if input.image.config.User\n"), "it reads input.image.config"},
 		"name":           {hallmarkPolicy("deny contains \"x\" if { input.scan; input.image.name }\n"), "it reads input.image.name"},
@@ -300,9 +300,9 @@ func TestWhatTheClusterCannotEnforceIsRefused(t *testing.T) {
 		"signer":         {alone("deny contains \"x\" if { some a in input.attestations.custom; a.signer }\n"), "it may read an attestation's signer"},
 		"anything":       {hallmarkPolicy("deny contains \"x\" if { input[x] }\n"), "known only when it runs"},
 		"nothing":        {alone("deny contains \"x\" if input.image.digest\n"), "it reads no attestation"},
-		"a parameter":    {[]File{{"p.rego", "# METADATA\n# custom:\n#   params: {most: {}}\npackage hallmark.p\ndeny contains \"x\" if { input.scan; data.params.most > 1 }\n"}}, "the parameter most has no value"},
+		"a parameter":    {[]File{{Name: "p.rego", Text: "# METADATA\n# custom:\n#   params: {most: {}}\npackage hallmark.p\ndeny contains \"x\" if { input.scan; data.params.most > 1 }\n"}}, "the parameter most has no value"},
 		"another data":   {hallmarkPolicy("deny contains \"x\" if { input.scan; data.elsewhere.x }\n"), "it refers to data.elsewhere.x"},
-		"old words":      {[]File{{"p.rego", "# METADATA\n# custom:\n#   predicateType: custom\npackage sigstore\nisCompliant { any([true]) }\n"}}, "the controller would refuse it"},
+		"old words":      {[]File{{Name: "p.rego", Text: "# METADATA\n# custom:\n#   predicateType: custom\npackage sigstore\nisCompliant { any([true]) }\n"}}, "the controller would refuse it"},
 		"newer function": {hallmarkPolicy("deny contains \"x\" if { input.scan; array.flatten([1]) }\n"), "array.flatten"},
 		"a huge one":     {hallmarkPolicy("deny contains \"x\" if { input.scan; input.scan.x == `" + strings.Repeat("x", 200<<10) + "` }\n"), "over the limit of 131072 (128 KiB)"},
 	} {

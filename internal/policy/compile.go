@@ -78,18 +78,22 @@ type Setting struct {
 }
 
 // Compile turns files into policies, in their order. Files of package
-// hallmark.lib.NAME are no policies: they are there for the others to import. A
-// file that is not valid becomes a Policy that says why.
+// hallmark.lib.NAME are no policies: they are there for the others to import, for
+// those of the same artifact if they are from one. A file that is not valid becomes
+// a Policy that says why.
 func Compile(files []File, s Setting) []Policy {
 	var policies []Policy
-	libraries := map[string]parsed{}
+	libraries := map[string]map[string]parsed{} // of an artifact, by their names
 	for _, f := range files {
 		p, err := parse(f, s.Controls)
 		switch {
 		case err != nil:
 			policies = append(policies, Policy{parsed: parsed{File: f}, problems: explain(err)})
 		case isLibrary(p.module.Package.Path):
-			libraries[f.Name] = p
+			if libraries[f.Artifact] == nil {
+				libraries[f.Artifact] = map[string]parsed{}
+			}
+			libraries[f.Artifact][f.Name] = p
 		default:
 			policies = append(policies, Policy{parsed: p})
 		}
@@ -97,7 +101,7 @@ func Compile(files []File, s Setting) []Policy {
 	for i := range policies {
 		policies[i].known = s.Controls
 		if policies[i].module != nil {
-			policies[i].problems = explain(policies[i].build(libraries, s.Params))
+			policies[i].problems = explain(policies[i].build(libraries[policies[i].Artifact], s.Params))
 		}
 	}
 	return policies
@@ -122,6 +126,9 @@ func (p *Policy) build(libraries map[string]parsed, params map[string]any) error
 	}
 	p.sources, p.reads = modules, readsOf(compiler)
 	if p.dialect == Hallmark {
+		if err := checkDocuments(p.module, compiler); err != nil {
+			return err
+		}
 		if err := p.checkWords(); err != nil {
 			return err
 		}
@@ -133,6 +140,27 @@ func (p *Policy) build(libraries map[string]parsed, params map[string]any) error
 	}
 	p.compiler = compiler
 	return nil
+}
+
+// checkDocuments refuses a policy that refers to what is not there: a shared rule
+// that was not given, or a document that nobody loads. A deny that reads it would
+// never hold.
+func checkDocuments(module *ast.Module, compiler *ast.Compiler) error {
+	var err error
+	params := ast.Ref{ast.DefaultRootDocument, ast.StringTerm("params")}
+	for _, compiled := range compiler.Modules {
+		ast.WalkRefs(compiled, func(ref ast.Ref) bool {
+			if err == nil && ref.HasPrefix(ast.DefaultRootRef) && !ref.HasPrefix(params) && len(compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{})) == 0 {
+				place := ref[0].Location
+				if place == nil {
+					place = module.Package.Location
+				}
+				err = at(place, "it refers to %s, which is not there: shared rules have to be given, too, and of data there is data.params alone", clean(ref.String()))
+			}
+			return false
+		})
+	}
+	return err
 }
 
 // addImported adds the libraries that a module refers to, and those that they

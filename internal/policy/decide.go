@@ -126,5 +126,6 @@ func (p Policy) blank() Result {
 	return Result{
 		Name: clean(p.Name()), Title: p.meta.title, Description: p.meta.description, Dialect: p.dialect,
 		PredicateType: p.meta.predicateType, Controls: p.meta.controls, Severity: p.meta.severity, Digest: p.Digest(), ParamsDigest: p.ParamsDigest(),
+		Artifact: p.Artifact,
 	}
 }

@@ -251,14 +251,14 @@ deny contains "too old" if data.params.age < 0
 		{"the default", map[string]any{"age": 1}, Pass, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			policies := Compile([]File{{"p.rego", bounded}}, Setting{Params: c.params})
+			policies := Compile([]File{{Name: "p.rego", Text: bounded}}, Setting{Params: c.params})
 			r := Rules{Policies: policies}.Decide(t.Context(), Evidence{Verified: []verify.Verified{n.scan(t, dirty(), nil)}, Now: today()}).Results[0]
 			if r.Outcome != c.outcome || !slices.Equal(messages(r.Reasons), c.reasons) {
 				t.Errorf("%s with %q", r.Outcome, messages(r.Reasons))
 			}
 		})
 	}
-	policies := Compile([]File{{"p.rego", bounded}}, Setting{})
+	policies := Compile([]File{{Name: "p.rego", Text: bounded}}, Setting{})
 	if err := CheckParams(policies, map[string]any{"age": 1, "mx": 2}); err == nil || err.Error() != `policy-data sets "mx", which no policy reads` {
 		t.Error(err)
 	}
@@ -267,8 +267,8 @@ deny contains "too old" if data.params.age < 0
 func TestSharedRules(t *testing.T) {
 	n := newNotary(t)
 	policies := Compile([]File{
-		{"lib.rego", "package hallmark.lib.scans\n\ncritical := input.scan.scanner.result.counts.effective.critical\n"},
-		{"p.rego", "package hallmark.p\n\nimport data.hallmark.lib.scans\n\ndeny contains \"critical\" if scans.critical > 0\n"},
+		{Name: "lib.rego", Text: "package hallmark.lib.scans\n\ncritical := input.scan.scanner.result.counts.effective.critical\n"},
+		{Name: "p.rego", Text: "package hallmark.p\n\nimport data.hallmark.lib.scans\n\ndeny contains \"critical\" if scans.critical > 0\n"},
 	}, Setting{})
 	if len(policies) != 1 {
 		t.Fatalf("%d policies", len(policies))

@@ -15,7 +15,7 @@ import (
 
 // Bounds of what is read as policies.
 const (
-	maxPolicySize  = 256 << 10 // bytes of one file; the time of compiling can grow with the square
+	MaxPolicySize  = 256 << 10 // bytes of one file; the time of compiling can grow with the square
 	maxPolicyFiles = 1000      // of one call of Load
 )
 
@@ -132,12 +132,12 @@ func read(path string) (string, error) {
 		return "", cause(err)
 	}
 	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxPolicySize+1))
+	content, err := io.ReadAll(io.LimitReader(file, MaxPolicySize+1))
 	if err != nil {
 		return "", cause(err)
 	}
-	if len(content) > maxPolicySize {
-		return "", fmt.Errorf("the file is over the limit of %d bytes (256 KiB)", maxPolicySize)
+	if len(content) > MaxPolicySize {
+		return "", fmt.Errorf("the file is over the limit of %d bytes (256 KiB)", MaxPolicySize)
 	}
 	return string(content), nil
 }

@@ -56,7 +56,7 @@ func TestLoadRefuses(t *testing.T) {
 		},
 		{
 			name:  "a file over the limit",
-			setup: func(t *testing.T) { write(t, "policies/a.rego", strings.Repeat("#", maxPolicySize+1)) },
+			setup: func(t *testing.T) { write(t, "policies/a.rego", strings.Repeat("#", MaxPolicySize+1)) },
 			want:  "loading the policy policies/a.rego: the file is over the limit of 262144 bytes (256 KiB)",
 		},
 		{

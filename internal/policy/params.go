@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,27 @@ func ParseParams(name string, text []byte) (map[string]any, error) {
 		return nil, fault.WithHint(fault.Usagef("reading the policy data %s: %w", name, err), "write one NAME: VALUE a line")
 	}
 	return params, nil
+}
+
+// ParseData reads the parameters that come with a set of policies: a document
+// {"params": {…}}, as OPA would have it below data.
+func ParseData(name string, text []byte) (map[string]any, error) {
+	var form struct {
+		Params map[string]any `yaml:"params"`
+	}
+	if err := strict.YAML(text, &form); err != nil {
+		return nil, fault.Undecidedf("reading the policy data %s: %w", name, err)
+	}
+	return form.Params, nil
+}
+
+// FormatData is the reverse of ParseData. The same parameters are the same bytes.
+func FormatData(params map[string]any) ([]byte, error) {
+	text, err := json.Marshal(map[string]any{"params": params})
+	if err != nil {
+		return nil, fault.Usagef("writing the policy data as JSON: %w", err)
+	}
+	return text, nil
 }
 
 // paramsFrom returns data.params: what was given and is wanted, over the defaults.

@@ -10,8 +10,9 @@ import (
 
 // File is the text of a policy, or of a library, and where it is from.
 type File struct {
-	Name string // the path as it was found, with forward slashes, or the address
-	Text string
+	Name     string // the path as it was found, with forward slashes, or the address
+	Text     string
+	Artifact string // that it is from, pinned, as oci://REPOSITORY@sha256:…; empty: none
 }
 
 // parsed is a file that is Rego, in a dialect.

@@ -50,7 +50,8 @@ type verdictCheck struct {
 	Description string           `json:"description,omitempty"`
 	Dialect     policy.Dialect   `json:"dialect,omitempty"` // absent: a built-in rule
 	Severity    string           `json:"severity,omitempty"`
-	Digest      string           `json:"digest,omitempty"` // of the policy's file
+	Digest      string           `json:"digest,omitempty"`   // of the policy's file
+	Artifact    string           `json:"artifact,omitempty"` // that the policy is from, oci://…@sha256:…
 	Controls    []policy.Control `json:"controls,omitempty"`
 	Verdict     string           `json:"verdict"`
 	Reasons     []policy.Reason  `json:"reasons"`
@@ -126,7 +127,7 @@ func checks(v policy.Verdict) []verdictCheck {
 	for _, c := range v.Results {
 		out = append(out, verdictCheck{
 			Name: c.Name, Platform: c.Platform, Title: c.Title, Description: c.Description, Dialect: c.Dialect,
-			Severity: c.Severity, Digest: c.Digest, Controls: c.Controls, Verdict: c.Outcome.String(),
+			Severity: c.Severity, Digest: c.Digest, Artifact: c.Artifact, Controls: c.Controls, Verdict: c.Outcome.String(),
 			Reasons: append([]policy.Reason{}, c.Reasons...), Warnings: c.Warnings, Waived: c.Waived, Trace: c.Trace,
 		})
 	}

@@ -16,14 +16,9 @@ import (
 	"slices"
 	"time"
 
-	async "github.com/anchore/go-sync"
-	stereofile "github.com/anchore/stereoscope/pkg/file"
-	stereoimage "github.com/anchore/stereoscope/pkg/image"
 	"github.com/anchore/syft/syft"
 	"github.com/anchore/syft/syft/cataloging"
 	"github.com/anchore/syft/syft/sbom"
-	"github.com/anchore/syft/syft/source"
-	"github.com/anchore/syft/syft/source/stereoscopesource"
 	_ "github.com/glebarez/go-sqlite" // syft reads RPM databases with it; the driver that grype uses, too
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -89,7 +84,7 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 	}
 	config := configuration()
 	withLicences := prepareLicences(ctx, config)
-	src, err := open(ctx, subject, content, unpacked)
+	src, err := unpack(ctx, subject, content, unpacked)
 	if err != nil {
 		return SBOM{}, fmt.Errorf("unpacking %s: %w", subject, explain(ctx, err))
 	}
@@ -112,24 +107,6 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 		return SBOM{}, err
 	}
 	return SBOM{content: found, created: created, subject: subject, unread: lines(missed)}, nil
-}
-
-// open unpacks the layers and returns them as a source for syft.
-func open(ctx context.Context, subject attest.Subject, content v1.Image, dir string) (source.Source, error) {
-	manifest, err := content.RawManifest()
-	if err != nil {
-		return nil, err
-	}
-	img := stereoimage.New(content, stereofile.NewTempDirGenerator("hallmark"), dir,
-		stereoimage.WithManifest(manifest),
-		stereoimage.WithRepoDigests(subject.String()),
-	)
-	// Two layers at a time: one waits for the network while the other unpacks.
-	ctx = async.SetContextExecutor(ctx, stereoimage.LayerFetchExecutor, async.NewExecutor(2))
-	if err := img.Read(ctx); err != nil {
-		return nil, errors.Join(err, img.Cleanup())
-	}
-	return stereoscopesource.New(img, stereoscopesource.ImageConfig{Reference: subject.String()}), nil
 }
 
 // prepareLicences builds what syft recognizes licences with, about a second of

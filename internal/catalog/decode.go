@@ -55,7 +55,9 @@ func nameOwners(bom *cyclonedx.BOM, content *sbom.SBOM) {
 		owner, isPackage := r.From.(pkg.Package)
 		owned, isPackageToo := r.To.(pkg.Package)
 		if r.Type == artifact.OwnershipByFileOverlapRelationship && isPackage && isPackageToo && owner.PURL != "" && owned.PURL != "" {
-			owners[owned.PURL] = owner.PURL
+			if first, several := owners[owned.PURL]; !several || owner.PURL < first { // they come in no order
+				owners[owned.PURL] = owner.PURL
+			}
 		}
 	}
 	if bom.Components == nil {

@@ -76,13 +76,19 @@ func (l checkedLayer) Uncompressed() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, l.wrap(err)
 	}
-	buffered := bufio.NewReaderSize(compressed, 1<<18)
+	download := readAhead(compressed, nil)
+	buffered := bufio.NewReaderSize(download, 64<<10) // what gzip reads fastest from
 	plain, err := decompress(buffered)
 	if err != nil {
+		download.stop()
 		_ = compressed.Close()
 		return nil, l.wrap(err)
 	}
-	return &checkedReader{layer: l, compressed: buffered, plain: plain, closer: compressed, sum: sha256.New()}, nil
+	sum := sha256.New()
+	return &checkedReader{
+		layer: l, content: compressed, download: download, compressed: buffered, plain: plain, sum: sum,
+		unpacked: readAhead(plain, func(p []byte) { _, _ = sum.Write(p) }), // a hash never fails
+	}, nil
 }
 
 func (l checkedLayer) wrap(err error) error {
@@ -133,19 +139,23 @@ func decompress(r *bufio.Reader) (io.ReadCloser, error) {
 	}
 }
 
+// checkedReader is the end of a row of stages, each of which works on its own:
+// the layer comes down and its digest is summed; it is decompressed; its diff id
+// is summed; it is read.
 type checkedReader struct {
 	layer      checkedLayer
-	compressed io.Reader
-	plain      io.ReadCloser
-	closer     io.Closer
-	sum        hash.Hash
+	content    io.Closer     // of the layer as it is stored
+	download   *ahead        // reads content
+	compressed io.Reader     // what has come down
+	plain      io.ReadCloser // decompresses it
+	unpacked   *ahead        // reads plain
+	sum        hash.Hash     // of all of unpacked that was read
 	read       int64
 }
 
 // Read implements io.Reader.
 func (r *checkedReader) Read(p []byte) (int, error) {
-	n, err := r.plain.Read(p)
-	_, _ = r.sum.Write(p[:n]) // a hash never fails
+	n, err := r.unpacked.Read(p)
 	r.read += int64(n)
 	limits := r.layer.limits
 	if r.read > limits.UnpackedLayer {
@@ -175,11 +185,11 @@ func (r *checkedReader) finish() error {
 	return io.EOF
 }
 
-// Close implements io.Closer.
+// Close implements io.Closer. It waits for the stages, the last one first.
 func (r *checkedReader) Close() error {
-	err := r.plain.Close()
-	if closeErr := r.closer.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	r.download.interrupt()
+	r.unpacked.stop()
+	r.download.stop()
+	_ = r.plain.Close() // it says again what Read said, or that it was given up
+	return r.content.Close()
 }

@@ -28,7 +28,7 @@ type twins struct {
 
 func newTwins(t *testing.T) *twins {
 	t.Helper()
-	noise := make([]byte, 1<<20) // does not fit any buffer on its way
+	noise := make([]byte, 4<<20) // does not fit any buffer on its way
 	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
 	w := &twins{base: honest(t, archive(t, string(noise))), pulls: map[string]int{}}
 	w.host = serve(t, func(next http.Handler) http.Handler {

@@ -1,0 +1,168 @@
+package filetree
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"sync"
+)
+
+const (
+	// inMemory is the number of bytes of all contents of a tree that are kept in
+	// memory, at most: 16 MiB. The rest goes to a file.
+	inMemory = 16 << 20
+	// blockSize is the number of bytes that the contents of small files fill
+	// together: 1 MiB.
+	blockSize = 1 << 20
+	// smallFile is the number of bytes of a content up to which it shares a block:
+	// 256 KiB. A larger one has a block of its own.
+	smallFile = 256 << 10
+)
+
+// contents is where the contents of files are kept. Several writers fill it at
+// once, each block by one of them.
+type contents struct {
+	dir string // of the temporary file
+
+	mu   sync.Mutex
+	left int64 // bytes that may still be kept in memory
+	file *os.File
+	end  int64 // of the file
+}
+
+// block is a piece of memory or of the file.
+type block struct {
+	memory []byte
+	file   *os.File
+	base   int64 // of the block in the file
+}
+
+// content is where a file's content lies. None: no block.
+type content struct {
+	block  *block
+	offset int64
+}
+
+// ReadAt implements io.ReaderAt.
+func (b *block) ReadAt(p []byte, offset int64) (int, error) {
+	if b.file != nil {
+		return b.file.ReadAt(p, b.base+offset)
+	}
+	n := copy(p, b.memory[offset:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// WriteAt implements io.WriterAt.
+func (b *block) WriteAt(p []byte, offset int64) (int, error) {
+	if b.file != nil {
+		return b.file.WriteAt(p, b.base+offset)
+	}
+	return copy(b.memory[offset:], p), nil
+}
+
+// block returns room for a number of bytes.
+func (c *contents) block(size int64) (*block, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if size <= c.left {
+		c.left -= size
+		return &block{memory: make([]byte, size)}, nil
+	}
+	if c.file == nil {
+		file, err := os.CreateTemp(c.dir, "contents-")
+		if err != nil {
+			return nil, err
+		}
+		c.file = file
+	}
+	b := &block{file: c.file, base: c.end}
+	c.end += size
+	return b, nil
+}
+
+// close removes the file.
+func (c *contents) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file == nil {
+		return nil
+	}
+	return errors.Join(c.file.Close(), os.Remove(c.file.Name()))
+}
+
+// keeper writes contents, one after the other.
+type keeper struct {
+	contents *contents
+	block    *block // that small files share
+	small    []byte // what is to be written to it
+	large    []byte // a part of a large file
+}
+
+func newKeeper(c *contents) *keeper {
+	return &keeper{contents: c, small: make([]byte, 0, blockSize), large: make([]byte, smallFile)}
+}
+
+// keep reads a content of a size, which is above zero, and returns where it is
+// kept, and its beginning. It may be read there after flush.
+func (k *keeper) keep(r io.Reader, size int64) (at content, head []byte, err error) {
+	if size > smallFile {
+		return k.keepLarge(r, size)
+	}
+	if k.block == nil || int64(len(k.small))+size > blockSize {
+		if err := k.flush(); err != nil {
+			return content{}, nil, err
+		}
+		if k.block, err = k.contents.block(blockSize); err != nil {
+			return content{}, nil, err
+		}
+	}
+	begin := len(k.small)
+	k.small = k.small[:begin+int(size)]
+	if _, err := io.ReadFull(r, k.small[begin:]); err != nil {
+		return content{}, nil, cutShort(err)
+	}
+	return content{k.block, int64(begin)}, k.small[begin:], nil
+}
+
+func (k *keeper) keepLarge(r io.Reader, size int64) (at content, head []byte, err error) {
+	own, err := k.contents.block(size)
+	if err != nil {
+		return content{}, nil, err
+	}
+	for offset := int64(0); offset < size; {
+		part := k.large[:min(size-offset, int64(len(k.large)))]
+		if _, err := io.ReadFull(r, part); err != nil {
+			return content{}, nil, cutShort(err)
+		}
+		if _, err := own.WriteAt(part, offset); err != nil {
+			return content{}, nil, err
+		}
+		if offset == 0 {
+			head = bytes.Clone(part[:magicSize])
+		}
+		offset += int64(len(part))
+	}
+	return content{own, 0}, head, nil
+}
+
+// flush writes what is not yet written of small files.
+func (k *keeper) flush() error {
+	if k.block == nil {
+		return nil
+	}
+	_, err := k.block.WriteAt(k.small, 0)
+	k.block, k.small = nil, k.small[:0]
+	return err
+}
+
+// cutShort gives one name to an archive that ends inside a content.
+func cutShort(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

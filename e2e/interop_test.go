@@ -11,7 +11,7 @@ import (
 	"github.com/hallmark-ci/hallmark/e2e/internal/world"
 )
 
-var update = flag.Bool("update", false, "write the tables into docs/interop.md and docs/forgeries.md")
+var update = flag.Bool("update", false, "write what was found into docs/interop.md, docs/forgeries.md and docs/enforce.md")
 
 // Who reads whose attestations is found out here, by running every writer and
 // every reader, and told in docs/interop.md. With -update the file is written.

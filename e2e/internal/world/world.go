@@ -1,7 +1,8 @@
 // Package world sets up what the end-to-end tests and the benchmark run
 // against: Debian's docker-registry on loopback, a deployment of Sigstore, the
-// pinned peers, images and a vulnerability database. Nothing of it is a
-// stand-in but the hosts' token endpoints.
+// part of a Kubernetes cluster that admits, the pinned peers, images and a
+// vulnerability database. Nothing of it is a stand-in but the hosts' token
+// endpoints.
 //
 // Everything expects to be run from the folder e2e of a checkout, after make
 // has put the product and the peers below .cache.
@@ -32,7 +33,7 @@ func Root() (string, error) {
 }
 
 // Tool returns the path of the product or of a peer: hallmark, cosign, cosign3,
-// crane, grype, syft, tester, or one of Sigstore's services.
+// crane, grype, kubectl, syft, tester, or one of the services.
 func Tool(name string) (string, error) {
 	root, err := Root()
 	if err != nil {

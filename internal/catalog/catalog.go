@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"time"
 
@@ -130,9 +131,13 @@ func prepareLicences(ctx context.Context, config *syft.CreateSBOMConfig) func() 
 // configuration is syft's default without the files, but with the symbols of Go
 // programs: with them the scan can drop the advisories about functions that a
 // program does not have, as grype does when it catalogs an image itself. All
-// that could not be read is kept, also where some packages came of it.
+// that could not be read is kept, also where some packages came of it. As many
+// files are looked into at once as there are processors, not four times as many as
+// syft would: they come from no network, and the symbols of a large program take
+// some 100 MB.
 func configuration() *syft.CreateSBOMConfig {
-	config := syft.DefaultCreateSBOMConfig().WithoutFiles().WithUnknownsConfig(cataloging.UnknownsConfig{})
+	config := syft.DefaultCreateSBOMConfig().WithoutFiles().WithUnknownsConfig(cataloging.UnknownsConfig{}).
+		WithParallelism(max(2, runtime.GOMAXPROCS(0)))
 	config.Packages.Golang = config.Packages.Golang.WithCaptureSymbols(cataloging.SymbolScopeAll)
 	return config
 }

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,9 +56,7 @@ func nameOwners(bom *cyclonedx.BOM, content *sbom.SBOM) {
 		owner, isPackage := r.From.(pkg.Package)
 		owned, isPackageToo := r.To.(pkg.Package)
 		if r.Type == artifact.OwnershipByFileOverlapRelationship && isPackage && isPackageToo && owner.PURL != "" && owned.PURL != "" {
-			if first, several := owners[owned.PURL]; !several || owner.PURL < first { // they come in no order
-				owners[owned.PURL] = owner.PURL
-			}
+			owners[owned.PURL] = min(cmp.Or(owners[owned.PURL], owner.PURL), owner.PURL) // they come in no order
 		}
 	}
 	if bom.Components == nil {

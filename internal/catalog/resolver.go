@@ -174,6 +174,7 @@ func typeOf(kind filetree.Kind) stereofile.Type {
 		return stereofile.TypeBlockDevice
 	case filetree.FIFO:
 		return stereofile.TypeFIFO
+	default:
+		return stereofile.TypeIrregular
 	}
-	return stereofile.TypeIrregular
 }

@@ -84,6 +84,16 @@ func (c *contents) block(size int64) (*block, error) {
 	return b, nil
 }
 
+// finish gives the file its size, which ends in a hole if the last content does.
+func (c *contents) finish() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file == nil {
+		return nil
+	}
+	return c.file.Truncate(c.end)
+}
+
 // close removes the file.
 func (c *contents) close() error {
 	c.mu.Lock()
@@ -138,8 +148,10 @@ func (k *keeper) keepLarge(r io.Reader, size int64) (at content, head []byte, er
 		if _, err := io.ReadFull(r, part); err != nil {
 			return content{}, nil, cutShort(err)
 		}
-		if _, err := own.WriteAt(part, offset); err != nil {
-			return content{}, nil, err
+		if !zeros(part) { // a hole in the file takes no room on the disk
+			if _, err := own.WriteAt(part, offset); err != nil {
+				return content{}, nil, err
+			}
 		}
 		if offset == 0 {
 			head = bytes.Clone(part[:magicSize])
@@ -148,6 +160,9 @@ func (k *keeper) keepLarge(r io.Reader, size int64) (at content, head []byte, er
 	}
 	return content{own, 0}, head, nil
 }
+
+// zeros reports whether p holds nothing else.
+func zeros(p []byte) bool { return len(p) > 0 && p[0] == 0 && bytes.Equal(p[1:], p[:len(p)-1]) }
 
 // flush writes what is not yet written of small files.
 func (k *keeper) flush() error {

@@ -93,7 +93,11 @@ func Read(ctx context.Context, layers []Layer, temp string, limits Limits) (*Tre
 		}
 		return nil
 	})
-	if err := group.Wait(); err != nil {
+	err := group.Wait()
+	if err == nil {
+		err = r.contents.finish()
+	}
+	if err != nil {
 		return nil, errors.Join(err, r.contents.close())
 	}
 	laid.whole(tree)

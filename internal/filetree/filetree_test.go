@@ -1,0 +1,243 @@
+package filetree_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/gabriel-vasile/mimetype"
+
+	"github.com/hallmark-ci/hallmark/internal/filetree"
+)
+
+// What an image may not cost, and what comes of one that would.
+func TestLimits(t *testing.T) {
+	var many, same, deep []tar.Header
+	for i := range 20 {
+		many = append(many, file(fmt.Sprint("f", i)))
+		same = append(same, file("f"))
+	}
+	deep = append(deep, file(strings.Repeat("d/", 20)+"f"))
+	tests := []struct {
+		name    string
+		entries []tar.Header
+		limits  filetree.Limits
+		says    string
+	}{
+		{"files", many, filetree.Limits{Files: 19, Names: 1000}, "its layers have more than 19 files"},
+		{"entries of one file", same, filetree.Limits{Files: 19, Names: 1000}, "its layers have more than 19 files"},
+		{"folders without entries", deep, filetree.Limits{Files: 19, Names: 1000}, "its layers have more than 19 files"},
+		{"names", many, filetree.Limits{Files: 100, Names: 20}, "its layers have paths of more than 20 bytes"},
+		{"targets of links", []tar.Header{link("f", strings.Repeat("x", 30))}, filetree.Limits{Files: 100, Names: 20}, "its layers have paths of more than 20 bytes"},
+		{"a long name", []tar.Header{file(strings.Repeat("x", 5000))}, filetree.DefaultLimits(), "a path of 5000 bytes, the limit is 4096"},
+		{"a long target", []tar.Header{link("f", strings.Repeat("x", 5000))}, filetree.DefaultLimits(), "a path of 5000 bytes, the limit is 4096"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			temp := t.TempDir()
+			_, err := filetree.Read(t.Context(), []filetree.Layer{layerOf(t, test.entries...)}, temp, test.limits)
+			if err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("error %v, want one that says %q", err, test.says)
+			}
+			empty(t, temp)
+		})
+	}
+}
+
+// The first error ends the reading of all layers; nothing is left of them.
+func TestAnErrorLeavesNothing(t *testing.T) {
+	good := layerOf(t, withContent("f", 40<<20))
+	broken := errors.New("the registry is gone")
+	tests := map[string]filetree.Layer{
+		"a layer that cannot be opened": {Open: func() (io.ReadCloser, error) { return nil, broken }},
+		"a layer that breaks": {Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(io.MultiReader(begin(t, good), failing{broken})), nil
+		}},
+		"a layer whose end is wrong": {Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(io.MultiReader(whole(t, good), failing{broken})), nil
+		}},
+		"a layer that is no archive, and breaks": {Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(io.MultiReader(strings.NewReader(strings.Repeat("no archive ", 100)), failing{broken})), nil
+		}},
+		"a layer that cannot be closed": {Open: func() (io.ReadCloser, error) { return closing{whole(t, good), broken}, nil }},
+	}
+	for name, bad := range tests {
+		t.Run(name, func(t *testing.T) {
+			temp := t.TempDir()
+			_, err := filetree.Read(t.Context(), []filetree.Layer{good, bad, good}, temp, filetree.DefaultLimits())
+			if !errors.Is(err, broken) {
+				t.Errorf("error %v, want %v", err, broken)
+			}
+			empty(t, temp)
+		})
+	}
+}
+
+func TestTheEndOfTheJobEndsTheReading(t *testing.T) {
+	reason := errors.New("time is over")
+	ctx, stop := context.WithCancelCause(t.Context())
+	endless := filetree.Layer{Open: func() (io.ReadCloser, error) {
+		header := withContent("f", 1<<50)
+		return io.NopCloser(io.MultiReader(bytes.NewReader(archive(t, false, header)), telling{func() { stop(reason) }})), nil
+	}}
+	temp := t.TempDir()
+	if _, err := filetree.Read(ctx, []filetree.Layer{endless}, temp, filetree.DefaultLimits()); !errors.Is(err, reason) {
+		t.Errorf("error %v, want %v", err, reason)
+	}
+	empty(t, temp)
+}
+
+// Contents come back as they were, wherever they are kept.
+func TestContents(t *testing.T) {
+	sizes := []int64{0, 1, 3, 4, 511, 512, 513, 256<<10 - 1, 256 << 10, 256<<10 + 1, 1 << 20, 20 << 20, 5}
+	var entries []tar.Header
+	for i, size := range sizes {
+		entries = append(entries, withContent(fmt.Sprint("f", i), size))
+	}
+	temp := t.TempDir()
+	zeros := withContent("zeros", 17<<20)
+	tree, err := filetree.Read(t.Context(), []filetree.Layer{layerOf(t, entries...), layerOf(t, withContent("again", 7), zeros)}, temp, filetree.DefaultLimits())
+	must(t, err)
+	for _, h := range append(entries, withContent("again", 7), zeros) {
+		content, err := tree.Open(tree.Find(h.Name))
+		must(t, err)
+		got, err := io.ReadAll(content)
+		must(t, err)
+		if want := contentOf(h); !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, which are not the %d that it has", h.Name, len(got), len(want))
+		}
+		if h.Size > 2 {
+			part := make([]byte, 2)
+			if _, err := content.ReadAt(part, h.Size-2); err != nil || !bytes.Equal(part, contentOf(h)[h.Size-2:]) {
+				t.Errorf("%s: the end is %q, error %v", h.Name, part, err)
+			}
+		}
+	}
+	left, err := os.ReadDir(temp)
+	must(t, err)
+	if len(left) != 1 {
+		t.Errorf("%d files hold the contents, want one", len(left))
+	}
+	must(t, tree.Close())
+	empty(t, temp)
+}
+
+// Holes could be of any size: a sparse file is there, and its content is an error.
+func TestASparseFileIsNotUnpacked(t *testing.T) {
+	header := tar.Header{Name: "sparse", Typeflag: tar.TypeReg, Format: tar.FormatGNU, Mode: 0o644}
+	stored := archive(t, true, header)
+	stored[156] = tar.TypeGNUSparse
+	copy(stored[483:495], "00100000000\x00") // its real size
+	copy(stored[124:136], "00000000000\x00")
+	copy(stored[148:156], fmt.Sprintf("%06o\x00 ", checksum(stored[:512])))
+	tree, err := filetree.Read(t.Context(), []filetree.Layer{{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(stored)), nil }}}, t.TempDir(), filetree.DefaultLimits())
+	must(t, err)
+	f := tree.Find("/sparse")
+	if f == nil || f.Size() != 0o100000000 {
+		t.Fatalf("the file is %+v", f)
+	}
+	if _, err := tree.Open(f); err == nil || !strings.Contains(err.Error(), "sparse") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Whoever looks for facts or secrets walks the same tree.
+func TestWalk(t *testing.T) {
+	shell := withContent("bin/sh", 10)
+	shell.Mode = 0o4755
+	tree, err := filetree.Read(t.Context(), []filetree.Layer{layerOf(t, withContent("z", 1), shell, link("bin/bash", "sh"))}, t.TempDir(), filetree.DefaultLimits())
+	must(t, err)
+	var seen []string
+	must(t, tree.Walk(func(f *filetree.File) error {
+		seen = append(seen, fmt.Sprintf("%s %s %d", f.Path(), f.Mode(), f.Size()))
+		return nil
+	}))
+	want := "/ drwxr-xr-x 0, /bin drwxr-xr-x 0, /bin/bash Lrwxrwxrwx 0, /bin/sh urwxr-xr-x 10, /z -rw-r--r-- 1"
+	if got := strings.Join(seen, ", "); got != want {
+		t.Errorf("the tree is\n%s, want\n%s", got, want)
+	}
+}
+
+// Only what begins like a program is looked at for programs, so nothing else may be
+// one.
+func TestAProgramBeginsLikeOne(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	heads := [][]byte{[]byte("MZ"), []byte("\x7fELF"), []byte("\xca\xfe\xba\xbe\x00\x00\x00\x02"), []byte("\xfe\xed\xfa\xce"), []byte("\xcf\xfa\xed\xfe"), nil}
+	var entries []tar.Header
+	contents := map[string][]byte{}
+	for i := range 3000 {
+		head := bytes.Clone(heads[i%len(heads)])
+		if len(head) > 0 && i%5 == 0 {
+			head[random.IntN(len(head))] = byte(random.IntN(256))
+		}
+		content := append(head, make([]byte, 300)...)
+		for j := len(head); j < len(content); j++ {
+			content[j] = byte(random.IntN(256))
+		}
+		name := fmt.Sprint("f", i)
+		contents[name] = content
+		entries = append(entries, tar.Header{Name: name, Typeflag: tar.TypeReg, Size: int64(len(content))})
+	}
+	tree, err := filetree.Read(t.Context(), []filetree.Layer{{Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(archiveOf(t, entries, contents))), nil
+	}}}, t.TempDir(), filetree.DefaultLimits())
+	must(t, err)
+	for _, kind := range []string{
+		"application/x-elf", "application/x-object", "application/x-executable", "application/x-sharedlib", "application/x-coredump",
+		"application/vnd.microsoft.portable-executable", "application/x-mach-binary",
+	} {
+		found, err := tree.ByType(kind)
+		must(t, err)
+		want := 0
+		for _, content := range contents {
+			if mimetype.Detect(content).String() == kind {
+				want++
+			}
+		}
+		if len(found) != want {
+			t.Errorf("%d files are of the type %s, want %d", len(found), kind, want)
+		}
+	}
+}
+
+// Whatever an archive says, reading it ends, and what comes of it is a tree: each
+// path is clean, leads to its file, and is found by its name.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte("garbage"), []byte{})
+	f.Add(archive(f, true, file("../a"), link("b", "../../a"), link("c", "c"), file("a/.wh..wh..opq")), archive(f, true, file(".wh.a"), file("a/.wh..")))
+	f.Add(archive(f, true, tar.Header{Name: "h", Linkname: "h", Typeflag: tar.TypeLink}, tar.Header{Name: "d", Typeflag: tar.TypeChar, Devmajor: 1}), archive(f, true, file("h/x")))
+	f.Fuzz(func(t *testing.T, lower, upper []byte) {
+		layers := make([]filetree.Layer, 2)
+		for i, stored := range [][]byte{lower, upper} {
+			layers[i] = filetree.Layer{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(stored)), nil }}
+		}
+		tree, err := filetree.Read(t.Context(), layers, t.TempDir(), filetree.Limits{Files: 1000, Names: 100_000})
+		if err != nil {
+			return
+		}
+		must(t, tree.Walk(func(f *filetree.File) error {
+			p := f.Path()
+			if p != path.Clean("/"+p) {
+				t.Errorf("the path %q is not clean", p)
+			}
+			if tree.Lookup(p) != f {
+				t.Errorf("%q does not lead to its file", p)
+			}
+			if _, err := tree.Glob(strings.ReplaceAll(path.Base(p), "**", "*")); err != nil && !strings.Contains(err.Error(), "malformed") {
+				t.Errorf("looking for %q: %v", p, err)
+			}
+			tree.Find(p)
+			_, _ = tree.Type(f)
+			return nil
+		}))
+		must(t, tree.Close())
+	})
+}

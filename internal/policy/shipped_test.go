@@ -49,6 +49,13 @@ type shippedCase struct {
 	Denied  []string       `json:"denied"`
 }
 
+func (c shippedCase) badConfig() string {
+	if c.BadUser == "" {
+		return goodConfig
+	}
+	return `{"config":{"User":"` + c.BadUser + `"}}`
+}
+
 // claim is a predicate of a type.
 type claim struct {
 	Type string          `json:"type"`
@@ -103,11 +110,7 @@ func TestShipped(t *testing.T) {
 			if r := decide(goodConfig, c.Good...); r.Outcome != Pass {
 				t.Errorf("good evidence: %s %q", r.Outcome, messages(r.Reasons))
 			}
-			config := goodConfig
-			if c.BadUser != "" {
-				config = `{"config":{"User":"` + c.BadUser + `"}}`
-			}
-			r := decide(config, c.Bad...)
+			r := decide(c.badConfig(), c.Bad...)
 			if have := messages(r.Reasons); r.Outcome != Deny || !slices.Equal(have, c.Denied) {
 				t.Errorf("bad evidence: %s\nwant %q\nhave %q", r.Outcome, c.Denied, have)
 			}

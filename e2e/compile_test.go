@@ -3,8 +3,6 @@ package e2e_test
 import (
 	"strings"
 	"testing"
-
-	"github.com/hallmark-ci/hallmark/e2e/internal/world"
 )
 
 // What hallmark compiles for the cluster is given to Policy Controller's tester as
@@ -40,38 +38,12 @@ func TestCompiledPoliciesDecideAsTheGate(t *testing.T) {
 	}
 }
 
-// Each policy that ships lets the clean image in and refuses the vulnerable one,
-// and says of the latter all that the gate says.
-func TestShippedPoliciesInTheCluster(t *testing.T) {
-	databases := t.TempDir()
-	database, err := world.MakeDatabase(t.Context(), databases)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := newPlace(t, databases)
-	p.keys("cosign")
-	sample, err := world.PushSample(t.Context(), p.host+"/sample/app:v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	vulnerable, clean := sample.String(), p.bare("clean")
-	for _, image := range []string{vulnerable, clean} {
-		p.must("hallmark", "run", image, "--key", "cosign.key", "--vuln-db", database, "--vuln-db-max-age", anyAge)
-	}
-	for image, want := range map[string]int{clean: 0, vulnerable: 1} {
-		if got := p.compiled(image, "hallmark:no-critical"); got.code != want {
-			t.Errorf("%s: exit %d, want %d\n%s%s", image, got.code, want, got.stdout, got.stderr)
-		} else if want == 1 && !strings.Contains(got.stdout, "critical") {
-			t.Errorf("the message is not the policy's:\n%s", got.stdout)
-		}
-	}
-}
-
 // compiled compiles a policy and asks the tester. What is not compiled lets nothing
 // in.
-func (p *place) compiled(image, policy string) outcome {
+func (p *place) compiled(image, policy string, flags ...string) outcome {
 	p.t.Helper()
-	if got := p.run("hallmark", "policy", "compile", policy, "--key", "cosign.pub", "-o", "compiled.yaml"); got.code != 0 {
+	command := append([]string{"policy", "compile", policy, "--key", "cosign.pub", "-o", "compiled.yaml"}, flags...)
+	if got := p.run("hallmark", command...); got.code != 0 {
 		return got
 	}
 	return p.run("tester", "-policy", "compiled.yaml", "-image", image, "-log-level", "error")

@@ -36,6 +36,7 @@ func Check(ctx context.Context, policies []Policy) []Lint {
 		}
 		found = append(found, p.checkRules()...)
 		found = append(found, p.checkAlias()...)
+		found = append(found, p.checkNegated()...)
 		found = append(found, p.checkReads(ctx)...)
 		found = append(found, p.checkEmpty(ctx)...)
 	}
@@ -65,15 +66,16 @@ func (p Policy) checkRules() []Lint {
 		if rule.Default && isTrue(rule.Head.Value) {
 			found = append(found, p.lint(rule.Location, "isCompliant is true by default: whatever is not refused passes", "write default isCompliant = false"))
 		}
-		if rule.Head.Key == nil {
+		element := elementOf(rule)
+		if element == nil {
 			continue
 		}
-		if element, ok := rule.Head.Key.Value.(ast.Object); ok {
-			result := element.Get(ast.StringTerm("result"))
+		if object, ok := element.Value.(ast.Object); ok {
+			result := object.Get(ast.StringTerm("result"))
 			passes = passes || isTrue(result)
 			fails = fails || !isTrue(result)
 		}
-		found = append(found, p.checkElement(rule)...)
+		found = append(found, p.checkElement(rule, element)...)
 	}
 	if passes && fails {
 		found = append(found, p.lint(p.module.Package.Location, "isCompliant holds true results beside others: one true outweighs every failure", "let one rule give the result, or compile the policy from deny rules"))
@@ -84,39 +86,18 @@ func (p Policy) checkRules() []Lint {
 func isTrue(t *ast.Term) bool { return t != nil && t.Equal(ast.BooleanTerm(true)) }
 
 // checkElement looks at what a rule puts into the set isCompliant.
-func (p Policy) checkElement(rule *ast.Rule) []Lint {
-	switch element := rule.Head.Key.Value.(type) {
-	case ast.String:
+func (p Policy) checkElement(rule *ast.Rule, element *ast.Term) []Lint {
+	if isText(element) {
 		return []Lint{p.lint(rule.Location, "isCompliant is a set of texts, on which the controller panics or refuses", `use {"result": false, "error": TEXT}`)}
-	case ast.Object:
-		result, warning := element.Get(ast.StringTerm("result")), element.Get(ast.StringTerm("warning"))
+	}
+	if object, ok := element.Value.(ast.Object); ok {
+		result, warning := object.Get(ast.StringTerm("result")), object.Get(ast.StringTerm("warning"))
 		warns := warning != nil && !warning.Equal(ast.StringTerm(""))
 		if warns && result != nil && !result.Equal(ast.BooleanTerm(false)) {
 			return []Lint{p.lint(rule.Location, "a true result with a warning is refused by the controller", "leave the warning out")}
 		}
 	}
 	return nil
-}
-
-// checkAlias finds fields that the alias vuln drops in the cluster.
-func (p Policy) checkAlias() []Lint {
-	if p.dialect != Sigstore || p.meta.predicateType != attest.TypeVuln {
-		return nil
-	}
-	var found []Lint
-	predicate := ast.InputRootRef.Append(ast.StringTerm("predicate"))
-	ast.WalkRefs(p.module, func(ref ast.Ref) bool {
-		if !ref.HasPrefix(predicate) || len(ref) < 3 {
-			return false
-		}
-		field, ok := ref[2].Value.(ast.String)
-		if ok && !slices.Contains([]string{"invocation", "scanner", "metadata"}, string(field)) {
-			found = append(found, p.lint(ref[0].Location, fmt.Sprintf("the controller drops predicate.%s where the type is the alias vuln", clean(string(field))),
-				"name the type by its URI in the cluster, as policy compile does"))
-		}
-		return false
-	})
-	return found
 }
 
 // checkReads looks at what a policy of the project's own dialect reads.

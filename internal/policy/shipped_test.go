@@ -2,21 +2,17 @@ package policy
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
-	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 	"github.com/hallmark-ci/hallmark/policies"
-)
-
-// Types of attestations that have no short name.
-const (
-	typeApproval = "https://hallmark-ci.github.io/approval/v1"
-	typeSARIF    = "https://www.schemastore.org/schemas/json/sarif-2.1.0.json"
 )
 
 // shippedPolicy compiles a policy that ships, with what it shares.
@@ -42,131 +38,50 @@ func shippedPolicy(t testing.TB, name string, params map[string]any) Policy {
 	return compiled[0]
 }
 
-// shippedCase is what one policy says about good and bad evidence.
+// shippedCase is what one policy says about good and bad evidence: an entry of
+// evidence.json, which the tests in a cluster read, too.
 type shippedCase struct {
-	params map[string]any
-	types  []string // that it reads, each of which is attested empty, too
-	good   []claim
-	bad    []claim
-	config string // of the bad image
-	denied []string
+	Params  map[string]any `json:"params"`
+	Types   []string       `json:"types"` // that it reads, each of which is attested empty, too
+	Good    []claim        `json:"good"`
+	Bad     []claim        `json:"bad"`
+	BadUser string         `json:"badUser"` // of the bad image's configuration
+	Denied  []string       `json:"denied"`
+}
+
+func (c shippedCase) badConfig() string {
+	if c.BadUser == "" {
+		return goodConfig
+	}
+	return `{"config":{"User":"` + c.BadUser + `"}}`
 }
 
 // claim is a predicate of a type.
-type claim struct{ uri, body string }
-
-const (
-	goodSBOM = `{"bomFormat":"CycloneDX","metadata":{"timestamp":"2026-11-01T00:00:00Z","tools":{"components":[{"name":"syft"}]}},` +
-		`"components":[{"type":"operating-system","name":"debian","version":"12"},` +
-		`{"type":"library","name":"zlib","version":"1.3","purl":"pkg:deb/debian/zlib@1.3","publisher":"Debian","licenses":[{"license":{"id":"Zlib"}}]}],` +
-		`"dependencies":[{"ref":"a"}]}`
-	goodBuild = `{"buildDefinition":{"externalParameters":{"workflow":{"repository":"https://github.com/example/app","ref":"refs/heads/main"}},` +
-		`"resolvedDependencies":[{"uri":"pkg:docker/debian@12","digest":{"sha256":"` + sixtyFour + `"}}]},` +
-		`"runDetails":{"builder":{"id":"https://github.com/actions/runner/github-hosted"}}}`
-	sixtyFour  = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-	goodConfig = `{"config":{"User":"1000"}}`
-)
-
-// goodScan is a scan from today; damage is put in place of its findings.
-func goodScan(t testing.TB, found ...finding.Finding) claim {
-	t.Helper()
-	s := cleaned(0)
-	s.Findings = found
-	s.Database.Built, s.Started, s.Finished = today().Add(-2*time.Hour), today().Add(-time.Hour), today().Add(-time.Hour)
-	result, err := json.Marshal(s.Summary())
-	must(t, err)
-	var p finding.Predicate
-	p.Scanner.URI, p.Scanner.Result = "pkg:golang/example.com/scanner", result
-	p.Metadata.ScanStartedOn, p.Metadata.ScanFinishedOn = s.Started, s.Finished
-	body, err := json.Marshal(p)
-	must(t, err)
-	return claim{attest.TypeVuln, string(body)}
+type claim struct {
+	Type string          `json:"type"`
+	Body json.RawMessage `json:"body"`
 }
 
+const goodConfig = `{"config":{"User":"1000"}}`
+
 func shippedCases(t testing.TB) map[string]shippedCase {
-	critical := finding.Finding{
-		ID: "CVE-1", Aliases: []string{}, Severity: finding.Critical, FixedIn: []string{"2"}, FixState: "fixed",
-		Package: finding.Package{Name: "zlib", Version: "1"}, KEV: &finding.KEV{CVE: "CVE-1"},
-	}
-	old := strings.NewReplacer("2026-11-22", "2026-01-02", "2026-11-21", "2026-01-01").Replace(goodScan(t).body)
-	sbom := func(body string) []claim { return []claim{{attest.TypeCycloneDX, body}} }
-	build := func(body string) []claim { return []claim{{attest.TypeSLSA1, body}} }
-	sbomTypes := []string{attest.TypeCycloneDX, attest.TypeSPDX}
-	return map[string]shippedCase{
-		"approved": {
-			types:  []string{typeApproval},
-			good:   []claim{{typeApproval, `{"request":{"author":"eve"},"commit":"c","approvals":[{"by":"ada","commit":"c","self":false}]}`}},
-			bad:    []claim{{typeApproval, `{"request":{"author":"eve"},"commit":"c","approvals":[{"by":"eve","commit":"c","self":true}]}`}},
-			denied: []string{"0 of 1 approvals that are needed, by others than the author eve for the commit c"},
-		},
-		"base-image": {
-			params: map[string]any{"allowed": []string{"docker.io/library/*"}},
-			types:  []string{attest.TypeSLSA1, attest.TypeSLSA02}, good: build(goodBuild),
-			bad: build(`{"buildDefinition":{"resolvedDependencies":[{"uri":"pkg:docker/eve/debian@12"}]}}`),
-			denied: []string{
-				"built from docker.io/eve/debian, which is not allowed",
-				"built from docker.io/eve/debian, which is not pinned by a digest",
-			},
-		},
-		"licences": {
-			params: map[string]any{"denied": []string{"AGPL-*"}}, types: sbomTypes, good: sbom(goodSBOM),
-			bad:    sbom(strings.ReplaceAll(goodSBOM, "Zlib", "AGPL-3.0-only")),
-			denied: []string{"the licence AGPL-3.0-only is not allowed"},
-		},
-		"no-critical": {
-			types: []string{attest.TypeVuln}, good: []claim{goodScan(t)}, bad: []claim{goodScan(t, critical)}, denied: []string{"critical CVE-1"},
-		},
-		"no-known-exploited": {
-			types: []string{attest.TypeVuln}, good: []claim{goodScan(t)}, bad: []claim{goodScan(t, critical)},
-			denied: []string{"critical CVE-1 is known to be exploited"},
-		},
-		"non-root": {config: `{"config":{"User":"0"}}`, denied: []string{"the image runs as 0"}},
-		"sbom-complete": {
-			types: sbomTypes, good: sbom(goodSBOM), bad: sbom(strings.ReplaceAll(goodSBOM, `"version":"1.3",`, "")),
-			denied: []string{"1 of 1 components have no version: zlib"},
-		},
-		"sbom-present": {
-			params: map[string]any{"max_age": "720h"}, types: sbomTypes, good: sbom(goodSBOM),
-			bad:    sbom(strings.ReplaceAll(goodSBOM, "2026-11-01", "2026-01-01")),
-			denied: []string{"the SBOM is of 2026-01-01T00:00:00Z, which is more than 720h ago"},
-		},
-		"scan-present": {
-			types: []string{attest.TypeVuln}, good: []claim{goodScan(t)}, bad: []claim{{attest.TypeVuln, old}},
-			denied: []string{"the scan is of 2026-01-02T11:00:00Z, which is more than 120h ago"},
-		},
-		"secrets-clean": {
-			types:  []string{typeSARIF},
-			good:   []claim{{typeSARIF, `{"runs":[{"tool":{"driver":{"name":"gitleaks"}},"results":[]}]}`}},
-			bad:    []claim{{typeSARIF, `{"runs":[{"tool":{"driver":{"name":"gitleaks"}},"results":[{"ruleId":"aws-token"}]}]}`}},
-			denied: []string{"gitleaks found aws-token"},
-		},
-		"signed-by": {
-			params: map[string]any{"signers": []string{"key sha256:*"}, "types": []string{"cyclonedx"}},
-			good:   sbom(goodSBOM), bad: build(goodBuild), denied: []string{"no attestation of type cyclonedx was verified"},
-		},
-		"supported-distribution": {
-			types: sbomTypes, good: sbom(goodSBOM), bad: sbom(strings.ReplaceAll(goodSBOM, `"version":"12"`, `"version":"11"`)),
-			denied: []string{"debian 11 ended on 2026-08-31"},
-		},
-		"tests-passed": {
-			types:  []string{attest.TypeTestResult},
-			good:   []claim{{attest.TypeTestResult, `{"result":"PASSED","configuration":[{"name":"unit"}]}`}},
-			bad:    []claim{{attest.TypeTestResult, `{"result":"FAILED","configuration":[{"name":"unit"}],"failedTests":["a"]}`}},
-			denied: []string{"the test result is FAILED", "the test a failed"},
-		},
-		"trusted-builder": {
-			params: map[string]any{
-				"builders": []string{"https://github.com/actions/runner/*"}, "repositories": []string{"https://github.com/example/*"}, "branches": []string{"main"},
-			},
-			types: []string{attest.TypeSLSA1, attest.TypeSLSA02}, good: build(goodBuild),
-			bad: build(strings.NewReplacer("example/app", "eve/app", "actions/runner", "eve/runner", "heads/main", "heads/x").Replace(goodBuild)),
-			denied: []string{
-				"built by https://github.com/eve/runner/github-hosted, which is not trusted",
-				`built from "refs/heads/x", which is no branch that is allowed`,
-				"built from https://github.com/eve/app, which is not allowed",
-			},
-		},
-	}
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "policies", "testdata", "evidence.json"))
+	must(t, err)
+	ago := regexp.MustCompile(`ago:[0-9]+h`).ReplaceAllFunc(text, func(word []byte) []byte {
+		span, err := time.ParseDuration(strings.TrimPrefix(string(word), "ago:"))
+		must(t, err)
+		return []byte(today().Add(-span).Format(time.RFC3339))
+	})
+	var cases map[string]shippedCase
+	must(t, json.Unmarshal(ago, &cases))
+	return cases
+}
+
+// shippedBody returns what is good to a policy.
+func shippedBody(t testing.TB, policy string) string {
+	t.Helper()
+	return string(shippedCases(t)[policy].Good[0].Body)
 }
 
 // Each policy that ships passes good evidence, denies bad evidence with all that is
@@ -180,7 +95,7 @@ func TestShipped(t *testing.T) {
 			if !ok {
 				t.Fatal("there is no case for it")
 			}
-			rules := Rules{Policies: []Policy{shippedPolicy(t, name, c.params)}}
+			rules := Rules{Policies: []Policy{shippedPolicy(t, name, c.Params)}}
 			decide := func(config string, claims ...claim) Result {
 				t.Helper()
 				e := Evidence{Now: today(), Image: Image{Digest: n.subject.Digest().DigestStr()}}
@@ -188,23 +103,23 @@ func TestShipped(t *testing.T) {
 					e.Image.Config = json.RawMessage(config)
 				}
 				for _, k := range claims {
-					e.Verified = append(e.Verified, n.object(t, k.uri, k.body))
+					e.Verified = append(e.Verified, n.object(t, k.Type, string(k.Body)))
 				}
 				return rules.Decide(t.Context(), e).Results[0]
 			}
-			if r := decide(goodConfig, c.good...); r.Outcome != Pass {
+			if r := decide(goodConfig, c.Good...); r.Outcome != Pass {
 				t.Errorf("good evidence: %s %q", r.Outcome, messages(r.Reasons))
 			}
-			r := decide(c.config, c.bad...)
-			if have := messages(r.Reasons); r.Outcome != Deny || !slices.Equal(have, c.denied) {
-				t.Errorf("bad evidence: %s\nwant %q\nhave %q", r.Outcome, c.denied, have)
+			r := decide(c.badConfig(), c.Bad...)
+			if have := messages(r.Reasons); r.Outcome != Deny || !slices.Equal(have, c.Denied) {
+				t.Errorf("bad evidence: %s\nwant %q\nhave %q", r.Outcome, c.Denied, have)
 			}
 			if r := decide(""); r.Outcome == Pass {
 				t.Error("it passes without any evidence")
 			}
-			for _, uri := range c.types {
+			for _, uri := range c.Types {
 				for _, body := range []string{`{}`, `{"predicate":{}}`, hollow} {
-					if r := decide(`{}`, claim{uri, body}); r.Outcome == Pass {
+					if r := decide(`{}`, claim{uri, json.RawMessage(body)}); r.Outcome == Pass {
 						t.Errorf("it passes %s of type %s", body, uri)
 					}
 				}
@@ -224,7 +139,7 @@ func TestShippedParameters(t *testing.T) {
 		"base-image": {"allowed"}, "licences": {"denied"}, "signed-by": {"signers"}, "trusted-builder": {"builders", "repositories"},
 	} {
 		p := shippedPolicy(t, name, nil)
-		e := Evidence{Now: today(), Verified: []verify.Verified{n.object(t, attest.TypeCycloneDX, goodSBOM), n.object(t, attest.TypeSLSA1, goodBuild)}}
+		e := Evidence{Now: today(), Verified: []verify.Verified{n.object(t, attest.TypeCycloneDX, shippedBody(t, "sbom-present")), n.object(t, attest.TypeSLSA1, shippedBody(t, "trusted-builder"))}}
 		r := Rules{Policies: []Policy{p}}.Decide(t.Context(), e).Results[0]
 		if r.Outcome == Pass || !slices.Equal(p.unset(), want) {
 			t.Errorf("%s without parameters: %s, unset are %q", name, r.Outcome, p.unset())

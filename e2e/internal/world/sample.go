@@ -65,19 +65,35 @@ func PushClean(ctx context.Context, reference string) (name.Digest, error) {
 	return push(ctx, reference, append(debian(), file{"reference", []byte(reference)}))
 }
 
+// PushAs is PushBare, for an image that runs as a user.
+func PushAs(ctx context.Context, reference, user string) (name.Digest, error) {
+	image, err := imageOf([]file{{"reference", []byte(reference)}})
+	if err != nil {
+		return name.Digest{}, fmt.Errorf("making an image that runs as %s: %w", user, err)
+	}
+	if image, err = mutate.Config(image, v1.Config{User: user}); err != nil {
+		return name.Digest{}, fmt.Errorf("making an image that runs as %s: %w", user, err)
+	}
+	return pushImage(ctx, reference, image)
+}
+
 type file struct {
 	path    string
 	content []byte
 }
 
 func push(ctx context.Context, reference string, files []file) (name.Digest, error) {
+	image, err := imageOf(files)
+	if err != nil {
+		return name.Digest{}, fmt.Errorf("making the sample %s: %w", reference, err)
+	}
+	return pushImage(ctx, reference, image)
+}
+
+func pushImage(ctx context.Context, reference string, image v1.Image) (name.Digest, error) {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
 		return name.Digest{}, fmt.Errorf("pushing a sample: %w", err)
-	}
-	image, err := imageOf(files)
-	if err != nil {
-		return name.Digest{}, fmt.Errorf("making the sample %s: %w", ref, err)
 	}
 	if err := remote.Write(ref, image, remote.WithContext(ctx)); err != nil {
 		return name.Digest{}, fmt.Errorf("pushing %s: %w", ref, err)

@@ -186,7 +186,7 @@ func (r *run) all(ctx context.Context) error {
 
 // runImage does the job for one image.
 func (r *run) runImage(ctx context.Context, img image.Image, scanner Scanner) error {
-	predicates, err := r.examine(ctx, img, scanner)
+	predicates, err := r.inspect(ctx, img, scanner)
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (r *run) earlier(ctx context.Context) (catalog.SBOM, bool) {
 	if !r.job.Reuse || !slices.Contains(r.job.Formats, catalog.CycloneDX) {
 		return catalog.SBOM{}, false
 	}
-	found, err := Examine(ctx, r.Attached, r.result.Subject, r.Own)
+	found, err := r.examine(ctx, r.Attached, itself)
 	if err != nil {
 		return catalog.SBOM{}, false // reading it again, later, tells
 	}

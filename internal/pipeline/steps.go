@@ -21,6 +21,8 @@ type run struct {
 	result Result
 	index  attest.Subject // of which the image is one; zero: of none
 
+	known map[string]verify.Verified // what it verified already
+
 	left       []string          // digests of the envelopes that it is to leave behind
 	superseded []verify.Verified // this run's own of which another job's is there instead
 
@@ -28,7 +30,7 @@ type run struct {
 }
 
 func newRun(job Job, rooms Rooms) *run {
-	return &run{Rooms: rooms, job: job, result: Result{Reference: job.Reference, Version: job.Version, Again: job.Again}}
+	return &run{Rooms: rooms, job: job, known: map[string]verify.Verified{}, result: Result{Reference: job.Reference, Version: job.Version, Again: job.Again}}
 }
 
 func (r *run) open(ctx context.Context) (image.Opened, error) {
@@ -57,8 +59,9 @@ func (r *run) stage(name string) func(outcome string, err error) {
 	return func(outcome string, err error) { end(r.result.Platform+": "+outcome, err) }
 }
 
-// examine catalogs, if need be, and scans an image, and makes what will be attested of it.
-func (r *run) examine(ctx context.Context, img image.Image, scanner Scanner) ([]attest.Predicate, error) {
+// inspect catalogs, if need be, and scans an image, and makes what will be attested
+// of it.
+func (r *run) inspect(ctx context.Context, img image.Image, scanner Scanner) ([]attest.Predicate, error) {
 	bom, err := r.bill(ctx, img)
 	if err != nil {
 		return nil, err

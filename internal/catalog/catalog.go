@@ -34,6 +34,7 @@ type SBOM struct {
 	subject  attest.Subject
 	unread   []string
 	original map[Format][]byte // of one that was brought: as it was written
+	seal     Seal
 }
 
 // Subject returns the image.

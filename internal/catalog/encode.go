@@ -51,7 +51,10 @@ func (b SBOM) Encode(format Format) ([]byte, error) {
 // cycloneDX writes version 1.6: the newest that GitLab's validators take.
 func (b SBOM) cycloneDX() ([]byte, error) {
 	bom := cyclonedxhelpers.ToFormatModel(*b.content)
-	nameOwners(bom, b.content)
+	if err := b.addProperties(bom); err != nil {
+		return nil, fmt.Errorf("encoding the SBOM of %s as CycloneDX: %w", b.subject, err)
+	}
+	b.addMaker(bom)
 	bom.SerialNumber = b.id().URN()
 	bom.Metadata.Timestamp = b.created.Format(time.RFC3339)
 
@@ -71,6 +74,7 @@ func (b SBOM) spdx() ([]byte, error) {
 	}
 	doc.DocumentNamespace = "https://hallmark-ci.github.io/spdx/" + b.id().String()
 	doc.CreationInfo.Created = b.created.Format(time.RFC3339)
+	b.sealSPDX(doc.CreationInfo)
 
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)

@@ -77,6 +77,7 @@ func imageInputs(t takers) []input {
 		{name: "registry-mirror", kind: list, usage: "HOST=MIRROR or HOST=MIRROR/PREFIX: pull images, databases and policies from a mirror, as docker.io=mirror.example/dockerhub", commands: []string{cmdRun}},
 		{name: "sbom", kind: list, preset: "cyclonedx", usage: "SBOM formats to attest: cyclonedx, spdx, none", commands: []string{cmdRun}},
 		{name: "sbom-file", usage: "take this SBOM in place of making one: a CycloneDX, SPDX or syft JSON file, or buildkit for what BuildKit left in the index", commands: []string{cmdRun}},
+		{name: "reuse-sbom", kind: boolean, preset: "true", usage: "take the SBOM that this signer attested earlier, if these versions made it, without pulling the image; the scan is made anew", commands: []string{cmdRun}},
 		{name: "scan-file", usage: "take this scan in place of making one: the JSON of grype or trivy, or SARIF", commands: []string{cmdRun}},
 		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}},
 		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: t.scanning},

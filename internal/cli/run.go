@@ -16,6 +16,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
+	"github.com/hallmark-ci/hallmark/internal/scan"
 )
 
 func (a *app) run() *cobra.Command {
@@ -72,7 +73,8 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	job.TempDir, job.Version, job.Again = dir, buildVersion(), v.again()
+	job.TempDir, job.Version, job.Makers, job.Again = dir, buildVersion(), makers(), v.again()
+	job.Reuse = job.Reuse && v.text("sbom-file") == ""
 
 	db, err := a.databases(v, p)
 	if err != nil {
@@ -134,7 +136,7 @@ func (a *app) job(ctx context.Context, v values, p place) (pipeline.Job, error) 
 	for _, in := range []struct {
 		name string
 		into *bool
-	}{{"push", &job.Push}, {"keep-history", &job.History}, {"sign", &job.SignImage}, {"comment", new(bool)}} {
+	}{{"push", &job.Push}, {"reuse-sbom", &job.Reuse}, {"keep-history", &job.History}, {"sign", &job.SignImage}, {"comment", new(bool)}} {
 		var err error
 		if *in.into, err = v.boolean(in.name); err != nil {
 			return pipeline.Job{}, err
@@ -258,6 +260,7 @@ func (a *app) rooms(ctx context.Context, v values, p place, push bool) (pipeline
 	return pipeline.Rooms{
 		Images:     p.registry,
 		Catalog:    catalog.Image,
+		Inputs:     func(bom catalog.SBOM) (string, error) { return scan.Inputs(bom.Syft()) },
 		Signer:     signing.signer,
 		Own:        signing.own,
 		Stores:     stores,

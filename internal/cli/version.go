@@ -43,6 +43,12 @@ func (a *app) versionJob(v values) error {
 // buildVersion returns the version that the Go toolchain stamped.
 func buildVersion() string { return readBuildInfo().Version }
 
+// makers returns the versions of what makes an SBOM.
+func makers() string {
+	info := readBuildInfo()
+	return "hallmark " + info.Version + " syft " + info.Syft
+}
+
 func readBuildInfo() buildInfo {
 	info := buildInfo{
 		Version: "unknown", Commit: "unknown",

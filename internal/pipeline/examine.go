@@ -37,6 +37,22 @@ type Rejection struct {
 // Examine reads what is attached to a subject and verifies each piece. Only
 // reading fails; a piece that does not verify is a rejection with its reason.
 func Examine(ctx context.Context, from Lister, s attest.Subject, trust verify.Trust) (Examination, error) {
+	return examine(ctx, from, s, func(e store.Entry) (verify.Verified, string, error) { return verified(e, s, trust) })
+}
+
+// verified verifies what is in an entry. It returns the digest of the envelope,
+// too, where there is one.
+func verified(e store.Entry, s attest.Subject, trust verify.Trust) (verify.Verified, string, error) {
+	envelope, err := e.Envelope()
+	if err != nil {
+		return verify.Verified{}, "", err
+	}
+	v, err := verify.Verify(envelope, s, trust)
+	return v, envelope.Digest(), err
+}
+
+// examine reads what is attached, and verifies each with the given function.
+func examine(ctx context.Context, from Lister, s attest.Subject, check func(store.Entry) (verify.Verified, string, error)) (Examination, error) {
 	entries, err := from.List(ctx, s)
 	if err != nil {
 		return Examination{}, err
@@ -49,23 +65,45 @@ func Examine(ctx context.Context, from Lister, s attest.Subject, trust verify.Tr
 		if e.Unread {
 			return Examination{}, e.Err // evidence that is there but was not read decides nothing
 		}
-		rejection := Rejection{Digest: e.Digest, ClaimedType: e.ClaimedType}
-		envelope, err := e.Envelope()
+		v, envelope, err := check(e)
 		if err != nil {
-			rejection.Reason = err
-			out.Rejected = append(out.Rejected, rejection)
-			continue
-		}
-		v, err := verify.Verify(envelope, s, trust)
-		if err != nil {
-			rejection.Reason, rejection.envelope = err, envelope.Digest()
-			out.Rejected = append(out.Rejected, rejection)
+			out.Rejected = append(out.Rejected, Rejection{Digest: e.Digest, ClaimedType: e.ClaimedType, Reason: err, envelope: envelope})
 			continue
 		}
 		out.everything = append(out.everything, v)
 	}
 	out.Verified = distinct(out.everything)
 	return out, nil
+}
+
+// examine is Examine of this run's subject, by those whom it believes or by its own
+// signer alone. What it believed once it does not verify again.
+func (r *run) examine(ctx context.Context, from Lister, who believed) (Examination, error) {
+	return examine(ctx, from, r.result.Subject, func(e store.Entry) (verify.Verified, string, error) { return r.verified(e, who) })
+}
+
+// believed is whom a run believes.
+type believed string
+
+const (
+	everybody believed = "everybody" // Rooms.Trust
+	itself    believed = "itself"    // Rooms.Own
+)
+
+func (r *run) verified(e store.Entry, who believed) (verify.Verified, string, error) {
+	key := string(who) + " " + e.Identity()
+	if v, ok := r.known[key]; ok {
+		return v, v.Envelope().Digest(), nil
+	}
+	trust := r.Trust
+	if who == itself {
+		trust = r.Own
+	}
+	v, envelope, err := verified(e, r.result.Subject, trust)
+	if err == nil {
+		r.known[key] = v
+	}
+	return v, envelope, err
 }
 
 // distinct returns each claim once: the same signer said the same of the same

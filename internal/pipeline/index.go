@@ -72,7 +72,7 @@ func (r *run) examineAll(ctx context.Context, opened image.Opened, scanner Scann
 		one := platformRun{run: newRun(r.job, r.Rooms)}
 		one.result.Subject, one.result.Platform, one.index = img.Subject(), img.Platform(), opened.Subject()
 		one.buildKit = r.buildKit
-		predicates, err := one.examine(ctx, img, scanner)
+		predicates, err := one.inspect(ctx, img, scanner)
 		r.adopt(one.run)
 		if err != nil {
 			return nil, fmt.Errorf("platform %s: %w", img.Platform(), err)

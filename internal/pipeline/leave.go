@@ -125,11 +125,7 @@ func (r *run) ownIn(ctx context.Context, s Store) ([]verify.Verified, error) {
 	}
 	var own []verify.Verified
 	for _, e := range entries {
-		envelope, err := e.Envelope()
-		if err != nil || envelope.Signatures() != 1 {
-			continue
-		}
-		if v, err := verify.Verify(envelope, r.result.Subject, r.Own); err == nil {
+		if v, _, err := r.verified(e, itself); err == nil && v.Envelope().Signatures() == 1 {
 			own = append(own, v)
 		}
 	}
@@ -228,7 +224,7 @@ func (r *run) readBack(ctx context.Context, sets []set) error {
 	if !r.job.Push {
 		from = unpushed{Lister: r.Attached, sets: sets, replaces: r.replaces}
 	}
-	examined, err := Examine(ctx, from, r.result.Subject, r.Trust)
+	examined, err := r.examine(ctx, from, everybody)
 	if err != nil {
 		end("", err)
 		return err

@@ -77,6 +77,7 @@ type Job struct {
 	Release    string             // the tag in the sources that a release is of
 	Made       []attest.Predicate // of what was gathered before the run, for every image
 	Brought    []attest.Predicate // what the user brings
+	Reuse      bool               // take an SBOM that this signer attested earlier, if the image would give the same
 	Push       bool               // false: everything but writing to the registry
 	SignImage  bool               // sign the image itself, too, if it is pushed
 	History    bool               // keep this signer's earlier attestations
@@ -87,6 +88,7 @@ type Job struct {
 	SayVerdict bool            // attest the verdict, too
 	Notes      []string        // what a person should know of what was gathered
 	Version    string          // of this program, for reports and for what the verdict says
+	Makers     string          // the versions of all that an SBOM depends on besides the image
 	CI         json.RawMessage // what the job's host says about itself, for the policies; nil: no CI job
 	TempDir    string          // layers are unpacked below it
 	Again      Again           // how to check this run, for the reports
@@ -103,6 +105,7 @@ type Again struct {
 type Rooms struct {
 	Images     Images
 	Catalog    Cataloger
+	Inputs     func(catalog.SBOM) (string, error) // a digest of all that scans read of an SBOM; nil: none is reused
 	Database   func(ctx context.Context) (Scanner, error)
 	Signer     Signer
 	Own        verify.Trust // in the signer alone
@@ -134,6 +137,7 @@ type Result struct {
 	Ecosystems []catalog.Ecosystem
 	Packages   []catalog.Package
 	SBOMs      []Document
+	Reused     bool              // the SBOMs are those of an earlier run; no layer was pulled
 	Scan       *finding.Scan     // nil: no scan was asked for
 	ScanBody   []byte            // the scan as attested
 	Attached   []verify.Verified // this run's own, as read back
@@ -182,7 +186,7 @@ func (r *run) all(ctx context.Context) error {
 
 // runImage does the job for one image.
 func (r *run) runImage(ctx context.Context, img image.Image, scanner Scanner) error {
-	predicates, err := r.examine(ctx, img, scanner)
+	predicates, err := r.inspect(ctx, img, scanner)
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ func (r *run) attestedSBOM(ctx context.Context) (catalog.SBOM, error) {
 }
 
 func (r *run) findSBOM(ctx context.Context) (verify.Verified, error) {
-	found, err := Examine(ctx, r.Attached, r.result.Subject, r.Trust)
+	found, err := r.examine(ctx, r.Attached, everybody)
 	if err != nil {
 		return verify.Verified{}, err
 	}

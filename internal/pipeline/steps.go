@@ -21,6 +21,8 @@ type run struct {
 	result Result
 	index  attest.Subject // of which the image is one; zero: of none
 
+	known map[string]verify.Verified // what it verified already
+
 	left       []string          // digests of the envelopes that it is to leave behind
 	superseded []verify.Verified // this run's own of which another job's is there instead
 
@@ -28,7 +30,7 @@ type run struct {
 }
 
 func newRun(job Job, rooms Rooms) *run {
-	return &run{Rooms: rooms, job: job, result: Result{Reference: job.Reference, Version: job.Version, Again: job.Again}}
+	return &run{Rooms: rooms, job: job, known: map[string]verify.Verified{}, result: Result{Reference: job.Reference, Version: job.Version, Again: job.Again}}
 }
 
 func (r *run) open(ctx context.Context) (image.Opened, error) {
@@ -57,9 +59,10 @@ func (r *run) stage(name string) func(outcome string, err error) {
 	return func(outcome string, err error) { end(r.result.Platform+": "+outcome, err) }
 }
 
-// examine catalogs and scans an image, and makes what will be attested of it.
-func (r *run) examine(ctx context.Context, img image.Image, scanner Scanner) ([]attest.Predicate, error) {
-	bom, err := r.catalog(ctx, img)
+// inspect catalogs, if need be, and scans an image, and makes what will be attested
+// of it.
+func (r *run) inspect(ctx context.Context, img image.Image, scanner Scanner) ([]attest.Predicate, error) {
+	bom, err := r.bill(ctx, img)
 	if err != nil {
 		return nil, err
 	}
@@ -99,16 +102,17 @@ func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error
 		end("", err)
 		return catalog.SBOM{}, err
 	}
-	r.result.Ecosystems, r.result.Packages, r.result.System = bom.Ecosystems(), bom.Packages(), bom.System()
+	r.tellPackages(bom)
 	if unread := bom.Unread(); len(unread) > 0 {
 		r.note("the SBOM may lack packages of what could not be read: %s", strings.Join(unread, "; "))
 	}
-	total := 0
-	for _, e := range r.result.Ecosystems {
-		total += e.Packages
-	}
-	end(plain.Count(total, "package"), nil)
+	end(plain.Count(len(r.result.Packages), "package"), nil)
 	return bom, nil
+}
+
+// tellPackages keeps what the result says of an SBOM.
+func (r *run) tellPackages(bom catalog.SBOM) {
+	r.result.Ecosystems, r.result.Packages, r.result.System = bom.Ecosystems(), bom.Packages(), bom.System()
 }
 
 // gather makes every predicate of the run, in a stable order.

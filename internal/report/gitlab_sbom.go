@@ -11,8 +11,8 @@ import (
 )
 
 // GitLabSBOM returns gl-sbom.cdx.json: the CycloneDX SBOM as it was attested, with
-// the properties by which GitLab knows what it is of
-// (https://docs.gitlab.com/development/sec/cyclonedx_property_taxonomy/). Nil where
+// the properties by which GitLab knows what it is of, and without ours, which are
+// long and which it does not read (https://docs.gitlab.com/development/sec/cyclonedx_property_taxonomy/). Nil where
 // no such SBOM was made.
 func GitLabSBOM(r pipeline.Result) ([]byte, error) {
 	i := slices.IndexFunc(r.SBOMs, func(d pipeline.Document) bool { return d.Format == catalog.CycloneDX })
@@ -65,6 +65,7 @@ func withProperties(document []byte, added []property) ([]byte, error) {
 			return nil, err
 		}
 	}
+	properties = slices.DeleteFunc(properties, isOurs)
 	for _, p := range added {
 		encoded, err := json.Marshal(p)
 		if err != nil {
@@ -80,6 +81,11 @@ func withProperties(document []byte, added []property) ([]byte, error) {
 		return nil, err
 	}
 	return compact(fileGitLabSBOM, bom)
+}
+
+func isOurs(raw json.RawMessage) bool {
+	var p property
+	return json.Unmarshal(raw, &p) == nil && strings.HasPrefix(p.Name, "hallmark:")
 }
 
 // tagOrDigest returns the tag that was asked for, or the digest.

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/anchore/grype/grype/match"
@@ -48,13 +49,18 @@ func (m strictMatcher) Match(provider vulnerability.Provider, p pkg.Package) ([]
 // an error of a query and return no findings, as if the query had found none.
 type strictProvider struct {
 	vulnerability.Provider
+	mu  sync.Mutex
 	err error
 }
 
 func (p *strictProvider) FindVulnerabilities(criteria ...vulnerability.Criteria) ([]vulnerability.Vulnerability, error) {
 	found, err := p.Provider.FindVulnerabilities(criteria...)
-	if err != nil && p.err == nil {
-		p.err = fmt.Errorf("querying the database: %w", err)
+	if err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.err == nil {
+			p.err = fmt.Errorf("querying the database: %w", err)
+		}
 	}
 	return found, err
 }

@@ -115,7 +115,7 @@ func (d *Database) match(ctx context.Context, packages []pkg.Package, scope pkg.
 	provider := &strictProvider{Provider: d.provider}
 	matcher := grype.VulnerabilityMatcher{
 		VulnerabilityProvider: provider,
-		Matchers:              strictMatchers(),
+		Matchers:              matchAhead(ctx, provider, strictMatchers(), packages),
 		IgnoreRules:           ignoreRules(),
 	}
 	matches, ignored, err := matcher.FindMatchesContext(ctx, packages, scope)

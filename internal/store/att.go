@@ -26,13 +26,14 @@ const (
 type Att struct {
 	remote     []remote.Option
 	target     *name.Repository
-	signatures bool // under .sig, instead of attestations under .att
+	signatures bool    // under .sig, instead of attestations under .att
+	known      *memory // layers that were read already
 }
 
 // NewAtt returns the store. Attestations lie in target, as COSIGN_REPOSITORY
 // has it, or beside the image if target is nil.
 func NewAtt(options []remote.Option, target *name.Repository) Att {
-	return Att{remote: options, target: target}
+	return Att{remote: options, target: target, known: &memory{}}
 }
 
 // Format returns att.
@@ -68,7 +69,7 @@ func (a Att) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return current.entries(ctx, a.Format(), func(Entry) bool { return true }), nil
+	return a.entries(ctx, current, func(Entry) bool { return true }), nil
 }
 
 // Attach writes envelopes to a subject. mine tells whether an entry that is
@@ -104,13 +105,15 @@ type content struct {
 }
 
 // entries returns the layers, and the bytes of those that are wanted.
-func (c content) entries(ctx context.Context, format Format, wanted func(Entry) bool) []Entry {
+func (a Att) entries(ctx context.Context, c content, wanted func(Entry) bool) []Entry {
 	out := make([]Entry, len(c.layers))
 	for i, layer := range c.manifest.Layers {
-		out[i] = describe(format, layer, layer.Annotations[predicateAnnotation])
+		out[i] = describe(a.Format(), layer, layer.Annotations[predicateAnnotation])
 		out[i].vouching = vouching(layer.Annotations)
 	}
-	fill(ctx, out, wanted, func(_ context.Context, i int) (io.ReadCloser, error) { return c.layers[i].Compressed() })
+	open := func(_ context.Context, i int) (io.ReadCloser, error) { return c.layers[i].Compressed() }
+	fill(ctx, out, wanted, a.known.reading(c.manifest.Layers, open))
+	a.known.keep(c.manifest.Layers, out)
 	return out
 }
 

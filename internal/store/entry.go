@@ -137,6 +137,12 @@ func (e Entry) layerName() string { return layerName(e.Digest, e.vouching[signat
 // key tells entries apart: the same layer may come with another proof.
 func (e Entry) key() string { return fmt.Sprint(e.Digest, e.vouching) }
 
+// Identity returns a digest of all that an entry says: its bytes, and what vouches
+// for them. Entries with the same are verified alike.
+func (e Entry) Identity() string {
+	return fmt.Sprintf("%s %s %q", e.Format, sha256Of(e.Raw), e.vouching)
+}
+
 // maxTotal bounds what one listing holds in memory, in bytes: 512 MiB.
 const maxTotal = 512 << 20
 

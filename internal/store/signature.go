@@ -30,7 +30,7 @@ type Signatures struct{ tag Att }
 // NewSignatures returns the store. Signatures lie in target, or beside the image if
 // target is nil.
 func NewSignatures(options []remote.Option, target *name.Repository) Signatures {
-	return Signatures{tag: Att{remote: options, target: target, signatures: true}}
+	return Signatures{tag: Att{remote: options, target: target, signatures: true, known: &memory{}}}
 }
 
 // List returns the signatures of a subject.

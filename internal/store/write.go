@@ -138,7 +138,7 @@ func (w *writer) merge(current content, staying []oci.Signature) (v1.Image, erro
 func (w *writer) keep(ctx context.Context, current content) ([]oci.Signature, error) {
 	fresh := layerNames(w.added)
 	rivals := map[int]rank{}
-	entries := current.entries(ctx, w.Format(), w.judge.worthReading)
+	entries := w.entries(ctx, current, w.judge.worthReading)
 	for i, e := range entries {
 		if e.Unread {
 			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+

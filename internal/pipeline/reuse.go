@@ -1,0 +1,116 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/catalog"
+	"github.com/hallmark-ci/hallmark/internal/image"
+	"github.com/hallmark-ci/hallmark/internal/plain"
+	"github.com/hallmark-ci/hallmark/internal/verify"
+)
+
+// An SBOM is a function of the image and of the programs that make it. So a run
+// whose signer attested one of this image before, made by these very programs,
+// need not pull the image to make it again. The seal tells: it is a digest of all
+// that a run reads of an SBOM, made when the image was read, and worked out again
+// from what the registry gave back. Whatever raises a doubt has the image pulled.
+
+// bill returns the SBOM of an image: that of an earlier run, or a new one.
+func (r *run) bill(ctx context.Context, img image.Image) (catalog.SBOM, error) {
+	if bom, ok := r.earlier(ctx); ok {
+		end := r.stage("catalog")
+		r.tellPackages(bom)
+		end(plain.Count(len(r.result.Packages), "package")+", as attested earlier", nil)
+		r.result.Reused = true
+		return bom, nil
+	}
+	bom, err := r.catalog(ctx, img)
+	if err != nil {
+		return catalog.SBOM{}, err
+	}
+	seal, err := r.sealOf(bom)
+	if err != nil {
+		return catalog.SBOM{}, err
+	}
+	return bom.Sealed(seal), nil
+}
+
+// earlier returns the SBOM that this run's signer attested in every format that is
+// asked for.
+func (r *run) earlier(ctx context.Context) (catalog.SBOM, bool) {
+	if !r.job.Reuse || !slices.Contains(r.job.Formats, catalog.CycloneDX) {
+		return catalog.SBOM{}, false
+	}
+	found, err := r.examine(ctx, r.Attached, itself)
+	if err != nil {
+		return catalog.SBOM{}, false // reading it again, later, tells
+	}
+	documents := map[catalog.Format][]byte{}
+	for _, format := range r.job.Formats {
+		document, ok := r.only(found.Verified, format)
+		if !ok {
+			return catalog.SBOM{}, false
+		}
+		documents[format] = document
+	}
+	bom, err := catalog.Attested(r.result.Subject, documents)
+	if err != nil {
+		return catalog.SBOM{}, false
+	}
+	seal, err := r.sealOf(bom)
+	if err != nil || seal.Digest == "" {
+		return catalog.SBOM{}, false
+	}
+	for format, document := range documents {
+		digest, err := catalog.SealDigest(format, document)
+		if err != nil || digest != seal.Digest {
+			return catalog.SBOM{}, false
+		}
+	}
+	return bom, true
+}
+
+// only returns the one SBOM in a format that this run's signer, and nobody else,
+// signed, as it was written.
+func (r *run) only(own []verify.Verified, format catalog.Format) ([]byte, bool) {
+	var document []byte
+	for _, v := range own {
+		if !attest.SameType(v.PredicateType(), format.PredicateType()) {
+			continue
+		}
+		if document != nil || v.Envelope().Signatures() != 1 {
+			return nil, false
+		}
+		document = append(slices.Clone(v.Statement().Predicate), '\n') // a statement has it without
+	}
+	return document, document != nil
+}
+
+// sealOf works out the seal of an SBOM. One that lacks what could not be read has
+// no digest: a note says so, and would be lost.
+func (r *run) sealOf(bom catalog.SBOM) (catalog.Seal, error) {
+	seal := catalog.Seal{Maker: r.job.Version}
+	if r.Inputs == nil || len(bom.Unread()) > 0 {
+		return seal, nil
+	}
+	inputs, err := r.Inputs(bom)
+	if err != nil {
+		return catalog.Seal{}, fmt.Errorf("sealing the SBOM of %s: %w", r.result.Subject, err)
+	}
+	all, err := json.Marshal(struct {
+		Makers, Subject, System, Inputs string
+		Packages                        []catalog.Package
+	}{r.job.Makers, r.result.Subject.String(), bom.System(), inputs, bom.Packages()})
+	if err != nil {
+		return catalog.Seal{}, fmt.Errorf("sealing the SBOM of %s: %w", r.result.Subject, err)
+	}
+	sum := sha256.Sum256(all)
+	seal.Digest = "sha256:" + hex.EncodeToString(sum[:])
+	return seal, nil
+}

@@ -1,0 +1,139 @@
+package pipeline_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/catalog"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/scan"
+)
+
+var errPulled = errors.New("the image is pulled")
+
+// Whatever raises a doubt about an earlier SBOM has the image pulled.
+func TestAnSBOMThatIsNotTheOneIsMadeAnew(t *testing.T) {
+	for says, doubt := range map[string]func(t *testing.T, p *place, job *pipeline.Job){
+		"nobody asked for it":      func(_ *testing.T, _ *place, job *pipeline.Job) { job.Reuse = false },
+		"another version made it":  func(_ *testing.T, _ *place, job *pipeline.Job) { job.Makers = "hallmark v2" },
+		"another signer signed it": func(t *testing.T, p *place, _ *pipeline.Job) { p.rooms.Own = trustIn(t, newKey(t)) },
+		"a format is not there":    func(_ *testing.T, _ *place, job *pipeline.Job) { job.Formats = append(job.Formats, catalog.SPDX) },
+		"it is of SPDX alone":      func(_ *testing.T, _ *place, job *pipeline.Job) { job.Formats = []catalog.Format{catalog.SPDX} },
+		"scans read other things":  func(_ *testing.T, p *place, _ *pipeline.Job) { p.rooms.Inputs = reading("other things") },
+		"nobody can tell":          func(_ *testing.T, p *place, _ *pipeline.Job) { p.rooms.Inputs = nil },
+		"it has no seal": func(t *testing.T, p *place, _ *pipeline.Job) {
+			p.replace(t, `{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[]}`)
+		},
+		"a package is missing":       func(t *testing.T, p *place, _ *pipeline.Job) { p.replace(t, p.lacking(t)) },
+		"it is no SBOM any more":     func(t *testing.T, p *place, _ *pipeline.Job) { p.replace(t, `{"bomFormat":"CycloneDX"}`) },
+		"there are two of them":      func(t *testing.T, p *place, _ *pipeline.Job) { p.bring(t, `{"bomFormat":"CycloneDX"}`, true) },
+		"the registry gives no more": func(_ *testing.T, p *place, _ *pipeline.Job) { p.rooms.Attached = unreadable{p.rooms.Attached} },
+	} {
+		t.Run(says, func(t *testing.T) {
+			t.Parallel()
+			p, job := ranBefore(t)
+			doubt(t, p, &job)
+			p.rooms.Catalog = pulled
+			if _, err := pipeline.Run(t.Context(), job, p.rooms); !errors.Is(err, errPulled) {
+				t.Errorf("error %v, want that %v", err, errPulled)
+			}
+		})
+	}
+}
+
+// An SBOM that says all is taken, and all that a run says is as it was.
+func TestAnSBOMOfAnEarlierRunIsTaken(t *testing.T) {
+	p, job := ranBefore(t)
+	first, err := pipeline.Run(t.Context(), withoutReuse(job), p.rooms)
+	must(t, err)
+	p.rooms.Catalog = pulled
+	again, err := pipeline.Run(t.Context(), job, p.rooms)
+	must(t, err)
+	if !again.Reused || first.Reused || again.Unchanged != 2 {
+		t.Errorf("reused %t, then %t with %d unchanged", first.Reused, again.Reused, again.Unchanged)
+	}
+	for name, both := range map[string][2]any{
+		"SBOMs":      {first.SBOMs, again.SBOMs},
+		"packages":   {first.Packages, again.Packages},
+		"ecosystems": {first.Ecosystems, again.Ecosystems},
+		"system":     {first.System, again.System},
+		"facts":      {first.Facts, again.Facts},
+		"scan":       {first.ScanBody, again.ScanBody}, // the test's clock stands
+	} {
+		if a, b := encoded(t, both[0]), encoded(t, both[1]); a != b {
+			t.Errorf("%s: %.300s\nand %.300s", name, a, b)
+		}
+	}
+}
+
+// ranBefore is a place where a run has left its attestations, and its job.
+func ranBefore(t *testing.T) (*place, pipeline.Job) {
+	t.Helper()
+	p := newPlace(t)
+	p.rooms.Inputs = func(bom catalog.SBOM) (string, error) { return scan.Inputs(bom.Syft()) }
+	job := p.job()
+	job.Reuse, job.Version, job.Makers = true, "v1", "hallmark v1"
+	_, err := pipeline.Run(t.Context(), job, p.rooms)
+	must(t, err)
+	return p, job
+}
+
+func withoutReuse(job pipeline.Job) pipeline.Job {
+	job.Reuse = false
+	return job
+}
+
+func pulled(context.Context, attest.Subject, v1.Image, string) (catalog.SBOM, error) {
+	return catalog.SBOM{}, errPulled
+}
+
+func reading(what string) func(catalog.SBOM) (string, error) {
+	return func(catalog.SBOM) (string, error) { return what, nil }
+}
+
+// replace lets the signer itself attest another SBOM in place of its own.
+func (p *place) replace(t *testing.T, document string) {
+	t.Helper()
+	p.bring(t, document, false)
+}
+
+func (p *place) bring(t *testing.T, document string, history bool) {
+	t.Helper()
+	brought := attest.Predicate{Type: attest.TypeCycloneDX, Body: json.RawMessage(document)}
+	_, err := pipeline.Attest(t.Context(), pipeline.Job{Reference: p.reference, Brought: []attest.Predicate{brought}, Push: true, History: history}, p.rooms)
+	must(t, err)
+}
+
+// lacking returns the attested SBOM without its first component, and with its seal.
+func (p *place) lacking(t *testing.T) string {
+	t.Helper()
+	for _, e := range p.attached(t) {
+		envelope, err := e.Envelope()
+		must(t, err)
+		statement, err := attest.ParseStatement(envelope.Payload())
+		must(t, err)
+		if statement.PredicateType != attest.TypeCycloneDX {
+			continue
+		}
+		var document map[string]json.RawMessage
+		must(t, json.Unmarshal(statement.Predicate, &document))
+		var components []json.RawMessage
+		must(t, json.Unmarshal(document["components"], &components))
+		document["components"] = json.RawMessage(encoded(t, components[1:]))
+		return encoded(t, document)
+	}
+	t.Fatal("there is no SBOM")
+	return ""
+}
+
+func encoded(t *testing.T, value any) string {
+	t.Helper()
+	content, err := json.Marshal(value)
+	must(t, err)
+	return string(content)
+}

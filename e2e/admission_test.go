@@ -81,6 +81,7 @@ package hallmark.branch
 
 deny contains sprintf("built from %s", [input.ci.branch]) if input.ci.branch != "main"
 `)
+	apply := []string{"apply"}
 	for repository, c := range map[string]struct{ policies, flags []string }{
 		"shop":    {policies: []string{"hallmark:no-critical"}},
 		"several": {policies: []string{"hallmark:no-critical", "hallmark:sbom-complete"}},
@@ -91,8 +92,9 @@ deny contains sprintf("built from %s", [input.ci.branch]) if input.ci.branch != 
 	} {
 		g.must("hallmark", slices.Concat([]string{"policy", "compile"}, c.policies, c.flags,
 			[]string{"--key", "cosign.pub", "--name", repository, "--image-glob", "**/" + repository + "/**", "-o", repository + ".yaml"})...)
-		g.must("kubectl", "apply", "--filename", repository+".yaml")
+		apply = append(apply, "--filename", repository+".yaml")
 	}
+	g.must("kubectl", apply...)
 	g.must("kubectl", "wait", "--for=condition=Ready", "clusterimagepolicies", "--all", "--timeout=60s")
 	for _, name := range []string{"shop", "several-no-critical", "several-sbom-complete", "joined", "expired", "warned", "index"} {
 		g.awaits(name)

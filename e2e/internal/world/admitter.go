@@ -28,16 +28,23 @@ func (c *Cluster) install(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	manifests := filepath.Join(c.dir, "manifests")
+	if err := os.Mkdir(manifests, 0o700); err != nil {
+		return fmt.Errorf("installing Policy Controller: %w", err)
+	}
 	for _, pattern := range []string{"100-*", "300-*", "500-*", "501-*", "config-*"} {
 		files, err := filepath.Glob(filepath.Join(source, "config", pattern+".yaml"))
 		if err != nil || len(files) == 0 {
 			return errors.Join(err, fmt.Errorf("finding %s of Policy Controller in %s: %d files", pattern, source, len(files)))
 		}
 		for _, file := range files {
-			if err := c.installFile(ctx, file); err != nil {
+			if err := copyManifest(file, manifests); err != nil {
 				return err
 			}
 		}
+	}
+	if err := c.do(ctx, "apply", "--filename", manifests); err != nil {
+		return err
 	}
 	return errors.Join(
 		c.do(ctx, "create", "service", "externalname", "webhook", "--namespace="+systemNamespace, "--external-name=127.0.0.1"),
@@ -56,20 +63,20 @@ func controllerSource(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// installFile applies a manifest. The API server is told the webhook's port, which in
-// a cluster a Service maps; this one's leads to loopback, and maps nothing.
-func (c *Cluster) installFile(ctx context.Context, path string) error {
+// copyManifest copies a manifest into a folder. The API server is told the webhook's
+// port, which in a cluster a Service maps; this one's leads to loopback, and maps
+// nothing.
+func copyManifest(path, folder string) error {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("reading a manifest of Policy Controller: %w", err)
 	}
 	service := regexp.MustCompile(`(?m)^( +)name: webhook\n +namespace: ` + systemNamespace + `$`)
 	content = service.ReplaceAll(content, []byte("$0\n${1}port: "+webhookPort))
-	own := filepath.Join(c.dir, filepath.Base(path))
-	if err := os.WriteFile(own, content, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, filepath.Base(path)), content, 0o600); err != nil {
 		return fmt.Errorf("writing a manifest of Policy Controller: %w", err)
 	}
-	return c.do(ctx, "apply", "--filename", own)
+	return nil
 }
 
 // startController starts the webhook and waits until the API server asks it.

@@ -125,6 +125,9 @@ func (a *app) authorities(ctx context.Context, v values) ([]policy.Authority, er
 		if one.Fulcio == "" && one.Rekor == "" {
 			one.Fulcio, one.Rekor = publicFulcio, publicRekor
 		}
+		if one.Timestamps, err = timestamped(v, one); err != nil {
+			return nil, err
+		}
 		all = append(all, one)
 	}
 	if len(all) == 0 {
@@ -132,6 +135,18 @@ func (a *app) authorities(ctx context.Context, v values) ([]policy.Authority, er
 			"give the public key with --key cosign.pub, or --certificate-identity and --certificate-oidc-issuer")
 	}
 	return all, nil
+}
+
+// timestamped reports whether the cluster is to go by the timestamps of a private
+// deployment: where its root has an authority for them. A log goes before these,
+// since the controller asks for one of the two only.
+func timestamped(v values, a policy.Authority) (bool, error) {
+	path := v.text("trusted-root")
+	if a.TrustRoot == "" || a.Rekor != "" || path == "" {
+		return false, nil
+	}
+	root, err := verify.LoadRoot(path)
+	return root.HasTimestamps(), err
 }
 
 // keyAuthority returns the authority of a key. One in a key management service

@@ -34,6 +34,7 @@ type Authority struct {
 	Issuer, IssuerRegexp   string
 	Fulcio, Rekor          string // URLs of the deployment; no Rekor: no log is asked for
 	TrustRoot              string // name of the TrustRoot resource of a private deployment
+	Timestamps             bool   // its timestamp authority says when; then no log is asked for
 	Bundle                 bool   // attestations are Sigstore bundles
 }
 

@@ -35,6 +35,7 @@ type authority struct {
 	Key          *keyReference `yaml:"key,omitempty"`
 	Keyless      *keyless      `yaml:"keyless,omitempty"`
 	Log          *address      `yaml:"ctlog,omitempty"`
+	Timestamps   *trustRoot    `yaml:"rfc3161timestamp,omitempty"`
 	Attestations []attestation `yaml:"attestations"`
 }
 
@@ -59,6 +60,10 @@ type identity struct {
 type address struct {
 	URL       string `yaml:"url"`
 	TrustRoot string `yaml:"trustRootRef,omitempty"`
+}
+
+type trustRoot struct {
+	Name string `yaml:"trustRootRef"`
 }
 
 type attestation struct {
@@ -87,7 +92,10 @@ func (a Authority) yaml(number int) authority {
 	if a.Bundle {
 		out.Format = "bundle"
 	}
-	if a.Rekor != "" {
+	switch {
+	case a.Timestamps:
+		out.Timestamps = &trustRoot{Name: a.TrustRoot}
+	case a.Rekor != "":
 		out.Log = &address{URL: a.Rekor, TrustRoot: a.TrustRoot}
 	}
 	return out

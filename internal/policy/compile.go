@@ -1,12 +1,14 @@
 package policy
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -23,6 +25,7 @@ type Policy struct {
 	params   ast.Value // data.params, as its own dialect sees it
 	imported []File    // the libraries that it uses
 	known    Controls  // that it was compiled with
+	limit    time.Duration
 	problems []string
 }
 
@@ -75,6 +78,7 @@ func (p Policy) ParamsDigest() string {
 type Setting struct {
 	Params   map[string]any // of data.params; what no policy reads is an error
 	Controls Controls       // that policies may claim
+	Limit    time.Duration  // of one evaluation of Check or RunTests; 0: 10 seconds
 }
 
 // Compile turns files into policies, in their order. Files of package
@@ -99,7 +103,7 @@ func Compile(files []File, s Setting) []Policy {
 		}
 	}
 	for i := range policies {
-		policies[i].known = s.Controls
+		policies[i].known, policies[i].limit = s.Controls, cmp.Or(s.Limit, defaultLimit)
 		if policies[i].module != nil {
 			policies[i].problems = explain(policies[i].build(libraries[policies[i].Artifact], s.Params))
 		}

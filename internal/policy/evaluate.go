@@ -66,6 +66,11 @@ func (p Policy) prepare(ctx context.Context) (rego.PreparedEvalQuery, error) {
 // ask evaluates the policy on an input. name says what that is, for the reasons.
 func (e evaluation) ask(ctx context.Context, input ast.Value, name string) answer {
 	found, err := e.eval(ctx, input, name)
+	return e.answer(found, err, name)
+}
+
+// answer returns what the bindings of an evaluation mean.
+func (e evaluation) answer(found rego.Vars, err error, name string) answer {
 	switch {
 	case err != nil:
 		return undecided("%v", err)
@@ -104,7 +109,7 @@ func (e evaluation) eval(ctx context.Context, input ast.Value, name string) (reg
 	case err != nil && ctx.Err() != nil:
 		return nil, fmt.Errorf("the evaluation was stopped: %w", ctx.Err())
 	case err != nil && bounded.Err() != nil:
-		return nil, fmt.Errorf("the evaluation on %s was stopped after the limit of %s", name, e.limit)
+		return nil, lateError{name: name, limit: e.limit}
 	case err != nil:
 		return nil, fmt.Errorf("the evaluation on %s failed: %s", name, evaluationError(err))
 	case len(results) == 0:
@@ -121,4 +126,15 @@ func evaluationError(err error) string {
 		return at(failed.Location, "%s: %s", failed.Code, failed.Message).Error()
 	}
 	return err.Error()
+}
+
+// lateError is the end of an evaluation that took too long.
+type lateError struct {
+	name  string // of what it was about
+	limit time.Duration
+}
+
+// Error implements error.
+func (e lateError) Error() string {
+	return fmt.Sprintf("the evaluation on %s was stopped after the limit of %s", e.name, e.limit)
 }

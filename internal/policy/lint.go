@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -120,28 +121,24 @@ func (p Policy) checkReads(ctx context.Context) []Lint {
 
 // deniesNothing reports whether a policy denies an image without any evidence.
 func (p Policy) deniesNothing(ctx context.Context) bool {
-	denied, _, err := Rules{}.askJoined(ctx, p, &joined{evidence: Evidence{Now: time.Now()}}, Image{}, nil)
+	denied, _, err := Rules{Limit: p.limit}.askJoined(ctx, p, &joined{evidence: Evidence{Now: time.Now()}}, Image{}, nil)
 	return err == nil && denied.some()
 }
 
 // checkEmpty asks a policy about evidence that says nothing, which should not be
-// enough.
+// enough, and which should not keep it busy.
 func (p Policy) checkEmpty(ctx context.Context) []Lint {
 	now := time.Now()
-	passes := false
-	if p.dialect == Hallmark {
-		passes = len(p.attested()) > 0 && len(p.unset()) == 0 && p.passesOnNothing(ctx, now)
-	} else {
-		query, err := p.prepare(ctx)
-		if err != nil {
-			return nil
-		}
-		e := evaluation{query: query, limit: defaultLimit, now: now, dialect: p.dialect}
-		statement := ast.NewObject(
-			[2]*ast.Term{ast.StringTerm("predicateType"), ast.StringTerm(p.meta.predicateType)},
-			[2]*ast.Term{ast.StringTerm("predicate"), ast.ObjectTerm()},
-		)
-		passes = e.ask(ctx, p.view(statement), "nothing").outcome == Pass
+	passes, err := false, error(nil)
+	switch {
+	case p.dialect != Hallmark:
+		passes, err = p.passesEmpty(ctx, now)
+	case len(p.attested()) > 0 && len(p.unset()) == 0:
+		passes, err = p.passesOnNothing(ctx, now)
+	}
+	if late, ok := errors.AsType[lateError](err); ok {
+		return []Lint{p.lint(p.module.Package.Location, fmt.Sprintf("it did not come to an end within %s on attestations whose predicate is empty", late.limit),
+			"look for loops within loops: each multiplies the work")}
 	}
 	if !passes {
 		return nil
@@ -149,12 +146,27 @@ func (p Policy) checkEmpty(ctx context.Context) []Lint {
 	return []Lint{p.lint(p.module.Package.Location, "it passes on attestations whose predicate is empty", "ask for what has to be there, not only against what must not")}
 }
 
+// passesEmpty evaluates a policy on a statement with an empty predicate.
+func (p Policy) passesEmpty(ctx context.Context, now time.Time) (bool, error) {
+	query, err := p.prepare(ctx)
+	if err != nil {
+		return false, err
+	}
+	e := evaluation{query: query, limit: p.limit, now: now, dialect: p.dialect}
+	statement := ast.NewObject(
+		[2]*ast.Term{ast.StringTerm("predicateType"), ast.StringTerm(p.meta.predicateType)},
+		[2]*ast.Term{ast.StringTerm("predicate"), ast.ObjectTerm()},
+	)
+	found, err := e.eval(ctx, p.view(statement), "nothing")
+	return e.answer(found, err, "nothing").outcome == Pass, err
+}
+
 // passesOnNothing evaluates a policy of the project's own dialect on an input in
 // which each attestation that it reads is there and says nothing.
-func (p Policy) passesOnNothing(ctx context.Context, now time.Time) bool {
+func (p Policy) passesOnNothing(ctx context.Context, now time.Time) (bool, error) {
 	query, err := p.prepareJoined(ctx)
 	if err != nil {
-		return false
+		return false, err
 	}
 	attestations := ast.NewObject()
 	input := ast.NewObject(
@@ -169,10 +181,10 @@ func (p Policy) passesOnNothing(ctx context.Context, now time.Time) bool {
 			attestations.Insert(ast.StringTerm(attest.ShortType(uri)), ast.ArrayTerm(empty))
 		}
 	}
-	e := evaluation{query: query, limit: defaultLimit, now: now, dialect: Hallmark}
+	e := evaluation{query: query, limit: p.limit, now: now, dialect: Hallmark}
 	found, err := e.eval(ctx, input, "nothing")
 	denied, ok := found["deny"].([]any)
-	return err == nil && ok && len(denied) == 0 && p.has("deny")
+	return err == nil && ok && len(denied) == 0 && p.has("deny"), err
 }
 
 // String returns the finding as one line.

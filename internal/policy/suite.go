@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -174,7 +175,7 @@ func (s *Suite) run(ctx context.Context, test File, modules map[string]*ast.Modu
 	results, err := tester.NewRunner().
 		SetCompiler(ast.NewCompiler().WithCapabilities(capabilities(version)).WithDefaultRegoVersion(version)).
 		SetDefaultRegoVersion(version).SetStore(store).SetModules(modules).
-		SetCoverageQueryTracer(tracer).RaiseBuiltinErrors(true).SetTimeout(defaultLimit).
+		SetCoverageQueryTracer(tracer).RaiseBuiltinErrors(true).SetTimeout(cmp.Or(setting.Limit, defaultLimit)).
 		RunTests(ctx, txn)
 	if err != nil {
 		return cover.Report{}, fmt.Errorf("running the tests of %s: %s", test.Name, strings.Join(explain(err), "; "))

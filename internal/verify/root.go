@@ -68,5 +68,10 @@ func (r Root) WithoutLog() Root {
 	return r
 }
 
+// HasTimestamps reports whether the deployment has a timestamp authority.
+func (r Root) HasTimestamps() bool {
+	return r.material != nil && len(r.material.TimestampingAuthorities()) > 0
+}
+
 // HasLog reports whether the deployment has a transparency log.
 func (r Root) HasLog() bool { return r.material != nil && len(r.material.RekorLogs()) > 0 }

@@ -125,6 +125,29 @@ func published(t *testing.T, p attest.Predicate) {
 	must(t, message.Validate())
 }
 
+// What is checked out is told as it is: a change that is not committed, a branch in
+// place of a commit, and that nothing can be told.
+func TestProvenanceTellsTheWorkspace(t *testing.T) {
+	commit := strings.Repeat("1f", 20)
+	for want, w := range map[string]git.Workspace{
+		`{"git":false}`: {},
+		`{"git":true,"head":"` + commit + `","detached":true,"dirty":true}`: {Found: true, Head: commit, Detached: true, Dirty: new(true)},
+		`{"git":true,"head":"` + commit + `","branch":"main"}`:              {Found: true, Head: commit, Branch: "main"},
+	} {
+		p, err := evidence.Provenance(evidence.Build{Source: w})
+		must(t, err)
+		var form struct {
+			BuildDefinition struct {
+				InternalParameters struct{ Workspace json.RawMessage }
+			}
+		}
+		must(t, json.Unmarshal(p.Body, &form))
+		if got := string(form.BuildDefinition.InternalParameters.Workspace); got != want {
+			t.Errorf("have %s, want %s", got, want)
+		}
+	}
+}
+
 func workspace(commit string) git.Workspace {
 	return git.Workspace{Found: true, Head: commit, Detached: true, Dirty: new(false), Commit: &git.Commit{
 		Hash: commit, Author: "Ada", AuthorEmail: "ada@example.com", Committer: "Bob", CommitterEmail: "bob@example.com",

@@ -2,8 +2,9 @@
 // made it, whether it is signed, and whether the files are still those of the
 // commit.
 //
-// It reads the objects of one commit and never its history, so that a clone of
-// depth one and one of a hundred thousand commits cost the same. It runs no
+// It reads the objects of one commit and never its history. What grows with the
+// history is the list of what is in the packs, which go-git reads as a whole: some
+// 300 ms and 30 MB for a hundred thousand commits (BenchmarkRead). It runs no
 // program and obeys no configuration of the repository. Everything in a commit
 // was written by whoever made it, and is bounded here and escaped where it is
 // shown.

@@ -1,10 +1,11 @@
 # METADATA
 # title: No secrets
 # description: >-
-#   A signed report of a tool that looks for passwords, keys and tokens is there, and it found none. What is in an image or its source is
-#   readable by everybody who can pull it.
+#   A signed report of a tool that looks for passwords, keys and tokens is there, and it found none: a search of the image's layers
+#   (evidence: secrets), a tool's SARIF (sarif), or both, of which each counts. What is in an image is readable by everybody who can pull it.
 # custom:
 #   severity: critical
+#   optional: [sarif, secrets]
 #   fix: revoke the secret, then remove it from the source and the image
 #   controls:
 #     - {framework: CIS Software Supply Chain, control: 1.5.1}
@@ -13,11 +14,38 @@
 #     - {framework: ISO/IEC 27001, control: A.8.12}
 #   params:
 #     tools: {default: [gitleaks, trufflehog, detect-secrets, ggshield, kingfisher], description: "names of the tools, as SARIF has them, that look for secrets, with patterns"}
+#     ignore: {default: [], description: "rules of the search of the layers whose findings do not count, with patterns: generic-api-key"}
 package hallmark.secrets_clean
 
 import data.hallmark.lib.texts
 
-deny contains sprintf("no report is of a tool that looks for secrets (%s)", [concat(", ", data.params.tools)]) if count(runs) == 0
+deny contains sprintf("no report is of a tool that looks for secrets (%s), and the layers were not searched", [concat(", ", data.params.tools)]) if {
+	count(runs) == 0
+	count(searches) == 0
+}
+
+deny contains {"msg": sprintf("the search of the layers found %s", [finding.rule]), "id": finding.rule, "resource": sprintf("%s:%v", [finding.path, finding.line])} if {
+	some image in searched
+	some finding in image.findings
+	not texts.matches(data.params.ignore, finding.rule)
+}
+
+deny contains sprintf("the search of the layers found %v places and lists %d", [found, count(listed)]) if {
+	some image in searched
+	found := object.get(image, "found", "unknown")
+	listed := object.get(image, "findings", [])
+	found != count(listed)
+}
+
+deny contains "the search of the layers did not see all texts to their end" if {
+	some image in searched
+	object.get(image, "complete", false) != true
+}
+
+deny contains "the search of the layers names no image" if {
+	some search in searches
+	count(object.get(search.predicate, "images", [])) == 0
+}
 
 deny contains {"msg": sprintf("%s found %s", [run.tool.driver.name, rule(result)]), "id": rule(result), "resource": place(result)} if {
 	some run in runs
@@ -40,6 +68,13 @@ runs := [run |
 	some a in input.attestations.sarif
 	some run in a.predicate.runs
 	texts.matches(data.params.tools, run.tool.driver.name)
+]
+
+searches := [a | some a in input.attestations.secrets]
+
+searched := [image |
+	some search in searches
+	some image in search.predicate.images
 ]
 
 suppressed(result) if {

@@ -12,7 +12,7 @@ found := {"ruleId": "aws-access-token", "locations": [{"physicalLocation": {
 
 denied(runs) := {messages_test.message(d) |
 	some d in secrets_clean.deny with input.attestations as {"sarif": [{"predicate": {"runs": runs}}]}
-		with data.params as {"tools": ["gitleaks"]}
+		with data.params as {"tools": ["gitleaks"], "ignore": []}
 }
 
 test_passes if {
@@ -29,13 +29,50 @@ test_denies_what_was_found if {
 
 test_says_where if {
 	some d in secrets_clean.deny with input.attestations as {"sarif": [{"predicate": {"runs": [run([found])]}}]}
-		with data.params as {"tools": ["*"]}
+		with data.params as {"tools": ["*"], "ignore": []}
 	d.resource == "app/.env:3"
 }
 
 test_denies_without_a_report if {
-	denied([]) == {"no report is of a tool that looks for secrets (gitleaks)"}
-	denied([{"tool": {"driver": {"name": "linter"}}, "results": []}]) == {"no report is of a tool that looks for secrets (gitleaks)"}
+	denied([]) == {"no report is of a tool that looks for secrets (gitleaks), and the layers were not searched"}
+	denied([{"tool": {"driver": {"name": "linter"}}, "results": []}]) == {"no report is of a tool that looks for secrets (gitleaks), and the layers were not searched"}
 	denied([object.remove(run([]), ["results"])]) == {"the report of Gitleaks has no list of results"}
 	denied([object.union(run([]), {"invocations": [{"executionSuccessful": false}]})]) == {"Gitleaks did not finish"}
+}
+
+clean := {"digest": "sha256:aa", "complete": true, "found": 0, "rules": [], "findings": []}
+
+leak := {"rule": "github-pat", "path": "/app/.env", "layer": "sha256:bb", "line": 3}
+
+searched(image, params) := {messages_test.message(d) |
+	some d in secrets_clean.deny with input.attestations as {"secrets": [{"predicate": {"images": [clean, image]}}]}
+		with data.params as object.union({"tools": ["gitleaks"], "ignore": []}, params)
+}
+
+test_a_search_of_the_layers if {
+	searched(clean, {}) == set()
+	searched(object.union(clean, {"found": 1, "findings": [leak]}), {}) == {"the search of the layers found github-pat"}
+	searched(object.union(clean, {"found": 1, "findings": [leak]}), {"ignore": ["github-*"]}) == set()
+	searched(object.union(clean, {"found": 2, "findings": [leak]}), {"ignore": ["github-*"]}) == {"the search of the layers found 2 places and lists 1"}
+	searched(object.union(clean, {"complete": false}), {}) == {"the search of the layers did not see all texts to their end"}
+	searched({}, {}) == {
+		"the search of the layers did not see all texts to their end",
+		"the search of the layers found unknown places and lists 0",
+	}
+}
+
+test_a_search_of_nothing if {
+	denied_search({}) == {"the search of the layers names no image"}
+	denied_search({"images": []}) == {"the search of the layers names no image"}
+}
+
+denied_search(predicate) := {messages_test.message(d) |
+	some d in secrets_clean.deny with input.attestations as {"secrets": [{"predicate": predicate}]}
+		with data.params as {"tools": ["gitleaks"], "ignore": []}
+}
+
+test_both_count if {
+	some d in secrets_clean.deny with input.attestations as {"secrets": [{"predicate": {"images": [clean]}}], "sarif": [{"predicate": {"runs": [run([found])]}}]}
+		with data.params as {"tools": ["gitleaks"], "ignore": []}
+	messages_test.message(d) == "Gitleaks found aws-access-token"
 }

@@ -33,6 +33,7 @@ const (
 	TypeApproval     = "https://hallmark-ci.github.io/approval/v1"
 	TypeLicences     = "https://hallmark-ci.github.io/licences/v1"
 	TypeImage        = "https://hallmark-ci.github.io/image/v1"
+	TypeSecrets      = "https://hallmark-ci.github.io/secrets/v1"
 	spdxTypeV23      = "https://spdx.dev/Document/v2.3"
 	customTimeFormat = time.RFC3339
 )
@@ -57,6 +58,7 @@ func Shorthands() []Shorthand {
 		{"release", TypeRelease},
 		{"sarif", TypeSARIF},
 		{"scai", TypeSCAI},
+		{"secrets", TypeSecrets},
 		{"signature", TypeSignature},
 		{"slsaprovenance", TypeSLSA02},
 		{"slsaprovenance02", TypeSLSA02},

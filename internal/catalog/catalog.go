@@ -33,6 +33,7 @@ type SBOM struct {
 	created  time.Time
 	subject  attest.Subject
 	unread   []string
+	files    *Files            // nil: nobody has read them
 	original map[Format][]byte // of one that was brought: as it was written
 	seal     Seal
 }
@@ -72,8 +73,9 @@ func (b SBOM) Ecosystems() []Ecosystem {
 // Image reads all layers of an image and catalogs the packages in them. Files
 // are not listed. Layers are unpacked below tempDir, which is as it was when
 // Image returns. An image whose operating system has a package database that
-// cannot be read is undecided.
-func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDir string) (bom SBOM, err error) {
+// cannot be read is undecided. While the files are there, they are shown to those
+// who look.
+func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDir string, looks ...Look) (bom SBOM, err error) {
 	unpacked, err := os.MkdirTemp(tempDir, "layers-")
 	if err != nil {
 		return SBOM{}, fmt.Errorf("making room for the layers of %s: %w", subject, err)
@@ -92,6 +94,13 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 
+	files, err := filesOf(src.tree)
+	if err == nil {
+		err = show(ctx, src.tree, looks)
+	}
+	if err != nil {
+		return SBOM{}, fmt.Errorf("looking at the files of %s: %w", subject, err)
+	}
 	ctx, err = withLicences()
 	if err != nil {
 		return SBOM{}, fmt.Errorf("preparing to recognize licences: %w", err)
@@ -108,7 +117,7 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 	if err := checkDatabases(subject, missed, src); err != nil {
 		return SBOM{}, err
 	}
-	return SBOM{content: found, created: created, subject: subject, unread: lines(missed)}, nil
+	return SBOM{content: found, created: created, subject: subject, unread: lines(missed), files: files}, nil
 }
 
 // prepareLicences builds what syft recognizes licences with, about a second of

@@ -95,7 +95,7 @@ func (s *single) take(subject attest.Subject) error {
 }
 
 func (s *single) catalog(content []byte) pipeline.Cataloger {
-	return func(_ context.Context, subject attest.Subject, _ v1.Image, _ string) (catalog.SBOM, error) {
+	return func(_ context.Context, subject attest.Subject, _ v1.Image, _ string, _ ...catalog.Look) (catalog.SBOM, error) {
 		if err := s.take(subject); err != nil {
 			return catalog.SBOM{}, err
 		}
@@ -110,7 +110,7 @@ func (s *single) catalog(content []byte) pipeline.Cataloger {
 // buildKitSBOM takes the SBOM that BuildKit left in the index about an image. It is
 // not signed: from here on, this run's signer answers for it.
 func buildKitSBOM(p place) pipeline.Cataloger {
-	return func(ctx context.Context, subject attest.Subject, _ v1.Image, _ string) (catalog.SBOM, error) {
+	return func(ctx context.Context, subject attest.Subject, _ v1.Image, _ string, _ ...catalog.Look) (catalog.SBOM, error) {
 		index, err := p.registry.Resolve(ctx, p.reference)
 		if err != nil {
 			return catalog.SBOM{}, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/ci"
@@ -13,6 +14,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/forge"
 	"github.com/hallmark-ci/hallmark/internal/git"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/secrets"
 )
 
 // gathered adds to a job what there is to attest about how the image came to be.
@@ -56,15 +58,16 @@ const (
 	evidenceVEX      = "vex"
 	evidenceLicences = "licences"
 	evidenceImage    = "image"
+	evidenceSecrets  = "secrets"
 )
 
 // checkEvidence refuses words of the input evidence that are none.
 func checkEvidence(words []string) error {
-	known := []string{evidenceAuto, evidenceRelease, evidenceVEX, evidenceLicences, evidenceImage, evidenceNone}
+	known := []string{evidenceAuto, evidenceRelease, evidenceVEX, evidenceLicences, evidenceImage, evidenceSecrets, evidenceNone}
 	for _, word := range words {
 		switch {
 		case !slices.Contains(known, word):
-			return fault.WithHint(fault.Usagef("evidence is %q: use release, vex, licences, image, auto or none", word), "repeat --evidence for more than one")
+			return fault.WithHint(fault.Usagef("evidence is %q: use release, vex, licences, image, secrets, auto or none", word), "repeat --evidence for more than one")
 		case word == evidenceNone && len(words) > 1:
 			return fault.Usagef("evidence is none and more at once")
 		}
@@ -85,16 +88,25 @@ func (a *app) further(v values, job *pipeline.Job) error {
 	if a.host.Tag != "" && (asked(evidenceRelease) || asked(evidenceAuto)) {
 		job.Further, job.Release = append(job.Further, attest.TypeRelease), a.host.Tag
 	}
-	if asked(evidenceLicences) {
-		job.Further = append(job.Further, attest.TypeLicences)
+	if asked(evidenceSecrets) && v.text("sbom-file") != "" {
+		return fault.Usagef("evidence is secrets, and sbom-file is given: then nobody reads the layers")
 	}
-	if asked(evidenceImage) {
-		job.Further = append(job.Further, attest.TypeImage)
+	for _, kind := range []struct{ word, uri string }{
+		{evidenceLicences, attest.TypeLicences}, {evidenceImage, attest.TypeImage}, {evidenceSecrets, attest.TypeSecrets},
+	} {
+		if asked(kind.word) {
+			job.Further = append(job.Further, kind.uri)
+		}
 	}
 	if asked(evidenceVEX) || asked(evidenceAuto) {
 		return usedVEX(job)
 	}
 	return nil
+}
+
+// searchSecrets begins a search for secrets in an image.
+func searchSecrets() (pipeline.SecretSearch, error) {
+	return secrets.New(secrets.DefaultLimits(), time.Now)
 }
 
 // usedVEX adds the OpenVEX documents that the scan is to use.

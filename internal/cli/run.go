@@ -261,6 +261,7 @@ func (a *app) rooms(ctx context.Context, v values, p place, push bool) (pipeline
 		Images:     p.registry,
 		Catalog:    catalog.Image,
 		Inputs:     func(bom catalog.SBOM) (string, error) { return scan.Inputs(bom.Syft()) },
+		Secrets:    searchSecrets,
 		Signer:     signing.signer,
 		Own:        signing.own,
 		Stores:     stores,

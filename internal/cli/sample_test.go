@@ -28,6 +28,9 @@ func sample(kind string) (remote.Taggable, error) {
 		return imageOf(layer(debian()...))
 	case "clean":
 		return imageOf(layer(module("minimist", "1.2.8")))
+	case "leaky": // a token that a later layer removes
+		token := "ghp_" + "1234567890abcdefghijABCDEFGHIJ123456" // opens nothing; in two, so that no tool takes this file for a leak
+		return imageOf(layer(module("minimist", "1.2.8"), file{"app/.env", "HOST=a\nTOKEN=" + token + "\n"}), layer(file{"app/.wh..env", ""}))
 	case "hostile": // a package name that plays with the terminal
 		return imageOf(layer(module("min\u001b[2Jimist\u202e\n::error::owned", "1.2.8")))
 	case "nontar":

@@ -26,12 +26,15 @@ type ImageFacts struct {
 	Digest   string // sha256:…
 	Platform string
 	System   string // as debian 12; empty: none
-	Packages []string
+	Files    *Files // nil: nobody has read them
 	Config   []byte // as OCI has it
 
 	EndOfLife *time.Time       // of the system; nil: nobody says
 	Database  finding.Database // that says so
 }
+
+// Files is what is known of an image's files, both lists in the order of paths.
+type Files struct{ Setuid, Shells []string }
 
 // The predicate of an image's own facts, docs/schema/image.json.
 type (
@@ -51,7 +54,8 @@ type (
 		Entrypoint   []string          `json:"entrypoint"`
 		Command      []string          `json:"command"`
 		Healthcheck  bool              `json:"healthcheck"`
-		Shells       []string          `json:"shells"`
+		Shells       *[]string         `json:"shells,omitempty"`
+		Setuid       *[]string         `json:"setuid,omitempty"`
 		Labels       map[string]string `json:"labels"`
 	}
 	imageEnd struct {
@@ -92,13 +96,16 @@ func (f ImageFacts) entry() (imageEntry, error) {
 	e := imageEntry{
 		Digest: f.Digest, Platform: f.Platform, Distribution: plain.Line(f.System, maxQuoted), User: plain.Line(c.User, maxQuoted), Root: root(c.User),
 		Ports: slices.Sorted(maps.Keys(c.ExposedPorts)), Entrypoint: append([]string{}, c.Entrypoint...), Command: append([]string{}, c.Cmd...),
-		Healthcheck: c.Healthcheck != nil && len(c.Healthcheck.Test) > 0 && c.Healthcheck.Test[0] != "NONE", Shells: shells(f.Packages), Labels: map[string]string{},
+		Healthcheck: c.Healthcheck != nil && len(c.Healthcheck.Test) > 0 && c.Healthcheck.Test[0] != "NONE", Labels: map[string]string{},
 	}
 	if e.Ports == nil {
 		e.Ports = []string{}
 	}
 	if parsed.Created.Unix() > 0 && parsed.Created.Year() <= 9999 {
 		e.Created = parsed.Created.UTC().Format(time.RFC3339)
+	}
+	if f.Files != nil {
+		e.Shells, e.Setuid = &f.Files.Shells, &f.Files.Setuid
 	}
 	if f.EndOfLife != nil {
 		e.EndOfLife = &imageEnd{Date: f.EndOfLife.UTC(), Database: f.Database}
@@ -120,17 +127,4 @@ func (f ImageFacts) entry() (imageEntry, error) {
 func root(user string) bool {
 	name, _, _ := strings.Cut(user, ":")
 	return name == "" || name == "root" || strings.TrimLeft(name, "0") == ""
-}
-
-// shells returns the packages of an image that bring a shell.
-func shells(packages []string) []string {
-	found := []string{}
-	for _, name := range packages {
-		switch name {
-		case "bash", "busybox", "busybox-static", "dash", "fish", "ksh", "mksh", "toybox", "zsh":
-			found = append(found, name)
-		}
-	}
-	slices.Sort(found)
-	return slices.Compact(found)
 }

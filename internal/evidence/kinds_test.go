@@ -166,15 +166,15 @@ func TestImage(t *testing.T) {
 	end := time.Date(2028, time.June, 30, 0, 0, 0, 0, time.UTC)
 	database := finding.Database{Schema: "v6.1.10", Built: end.AddDate(-2, 0, 0).In(time.FixedZone("", 7200)), Source: "/home/ada/db"}
 	p, err := evidence.Image([]evidence.ImageFacts{
-		{Digest: digest, Platform: "linux/amd64", System: "debian 12", EndOfLife: &end, Database: database, Packages: []string{"bash", "zlib", "bash"}, Config: []byte(
+		{Digest: digest, Platform: "linux/amd64", System: "debian 12", EndOfLife: &end, Database: database, Files: &evidence.Files{Setuid: []string{}, Shells: []string{"/bin/bash"}}, Config: []byte(
 			`{"created":"2026-11-22T12:00:00Z","config":{"User":"10001:0","Env":["TOKEN=SECRET"],"ExposedPorts":{"8080/tcp":{}},"Entrypoint":["/app"],"Healthcheck":{"Test":["CMD","x"]},"Labels":{"org.opencontainers.image.base.name":"debian:12"}}}`)},
 		{Digest: digest, Config: []byte(`{"created":"1970-01-01T00:00:00Z","config":{"Healthcheck":{"Test":["NONE"]}}}`)},
 	})
 	must(t, err)
 	want := `{"images":[{"digest":"` + digest + `","platform":"linux/amd64","distribution":"debian 12",` +
 		`"endOfLife":{"date":"2028-06-30T00:00:00Z","database":{"schema":"v6.1.10","built":"2026-06-30T00:00:00Z","source":"db"}},"created":"2026-11-22T12:00:00Z","base":{"name":"debian:12"},` +
-		`"user":"10001:0","root":false,"ports":["8080/tcp"],"entrypoint":["/app"],"command":[],"healthcheck":true,"shells":["bash"],"labels":{"org.opencontainers.image.base.name":"debian:12"}},` +
-		`{"digest":"` + digest + `","user":"","root":true,"ports":[],"entrypoint":[],"command":[],"healthcheck":false,"shells":[],"labels":{}}]}`
+		`"user":"10001:0","root":false,"ports":["8080/tcp"],"entrypoint":["/app"],"command":[],"healthcheck":true,"shells":["/bin/bash"],"setuid":[],"labels":{"org.opencontainers.image.base.name":"debian:12"}},` +
+		`{"digest":"` + digest + `","user":"","root":true,"ports":[],"entrypoint":[],"command":[],"healthcheck":false,"labels":{}}]}`
 	if p.Type != attest.TypeImage || string(p.Body) != want {
 		t.Errorf("have %s\nwant %s", p.Body, want)
 	}

@@ -46,8 +46,9 @@ const (
 // more.
 type Tree struct {
 	root     *File
-	layers   []string // their IDs
-	sizes    []int64  // of their contents
+	layers   []string   // their IDs
+	entries  [][]*entry // of each layer, as it holds them
+	sizes    []int64    // of their contents
 	contents *contents
 	index    index
 	types    types
@@ -198,6 +199,21 @@ func walk(f *File, visit func(*File) error) error {
 	for _, child := range f.children {
 		if err := walk(child, visit); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// Every calls visit for every file that is in any layer, from the lowest, in the order
+// in which the layers hold them, until it returns an error. That takes in what is not
+// in the tree, as a later layer covers or removes it: whoever has the image can read
+// it all the same.
+func (t *Tree) Every(visit func(*File) error) error {
+	for _, layer := range t.entries {
+		for _, e := range layer {
+			if err := visit(&File{name: path.Base(e.path), entry: e}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -89,6 +89,7 @@ func Read(ctx context.Context, layers []Layer, temp string, limits Limits) (*Tre
 					return err
 				}
 				tree.layers, tree.sizes = append(tree.layers, layer.ID), append(tree.sizes, got.size)
+				tree.entries = append(tree.entries, got.entries)
 			}
 		}
 		return nil

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/evidence"
@@ -92,6 +93,8 @@ func (r *run) make(uri string) (attest.Predicate, error) {
 		return evidence.Licences(r.licensed())
 	case attest.TypeImage:
 		return evidence.Image(r.imageFacts())
+	case attest.TypeSecrets:
+		return evidence.Secrets(r.searched())
 	}
 	return attest.Predicate{}, fmt.Errorf("making evidence of type %s: nothing makes it", uri)
 }
@@ -122,10 +125,21 @@ func (r *run) imageFacts() []evidence.ImageFacts {
 	return all
 }
 
+// searched returns what was found in an image, or in each image of an index.
+func (r *run) searched() []evidence.Searched {
+	var all []evidence.Searched
+	for _, one := range append(slices.Clone(r.result.Platforms), r.result) {
+		if one.Secrets != nil {
+			all = append(all, evidence.Searched{Digest: "sha256:" + one.Subject.Hex(), Platform: one.Facts.Platform, Report: *one.Secrets})
+		}
+	}
+	return all
+}
+
 func factsOf(r Result) evidence.ImageFacts {
 	f := evidence.ImageFacts{Digest: "sha256:" + r.Subject.Hex(), Platform: r.Facts.Platform, System: r.System, Config: r.Facts.Config}
-	for _, p := range r.Packages {
-		f.Packages = append(f.Packages, p.Name)
+	if r.Files != nil {
+		f.Files = &evidence.Files{Setuid: r.Files.Setuid, Shells: r.Files.Shells}
 	}
 	if r.Scan != nil && r.Scan.Distribution != nil {
 		f.EndOfLife, f.Database = r.Scan.Distribution.EndOfLife, r.Scan.Database

@@ -200,7 +200,7 @@ func critical() finding.Finding {
 }
 
 // cataloged is catalog.Image, done once for the sample image and all tests.
-func cataloged(context.Context, attest.Subject, v1.Image, string) (catalog.SBOM, error) {
+func cataloged(context.Context, attest.Subject, v1.Image, string, ...catalog.Look) (catalog.SBOM, error) {
 	return onceCataloged()
 }
 

@@ -42,7 +42,7 @@ func TestAPlatformThatFails(t *testing.T) {
 	p.pushIndex(t)
 	failure := errors.New("the disk is full")
 	calls := 0
-	p.rooms.Catalog = func(ctx context.Context, s attest.Subject, content v1.Image, dir string) (catalog.SBOM, error) {
+	p.rooms.Catalog = func(ctx context.Context, s attest.Subject, content v1.Image, dir string, _ ...catalog.Look) (catalog.SBOM, error) {
 		if calls++; calls == 2 {
 			return catalog.SBOM{}, failure
 		}

@@ -9,6 +9,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"slices"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/secrets"
 	"github.com/hallmark-ci/hallmark/internal/store"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 	"github.com/hallmark-ci/hallmark/internal/vex"
@@ -36,8 +38,15 @@ type Images interface {
 	BuildStatement(ctx context.Context, s attest.Subject, b image.BuildAttestation) ([]byte, error)
 }
 
-// Cataloger makes the SBOM of an image, unpacking below tempDir.
-type Cataloger func(ctx context.Context, s attest.Subject, content v1.Image, tempDir string) (catalog.SBOM, error)
+// Cataloger makes the SBOM of an image, unpacking below tempDir, and shows the files
+// to those who look.
+type Cataloger func(ctx context.Context, s attest.Subject, content v1.Image, tempDir string, looks ...catalog.Look) (catalog.SBOM, error)
+
+// SecretSearch looks for secrets in the files of one image.
+type SecretSearch interface {
+	Look(ctx context.Context, path, layer string, content io.Reader) error
+	Report() secrets.Report
+}
 
 // Scanner finds the vulnerabilities of what an SBOM lists.
 type Scanner interface {
@@ -107,6 +116,7 @@ type Rooms struct {
 	Catalog    Cataloger
 	Inputs     func(catalog.SBOM) (string, error) // a digest of all that scans read of an SBOM; nil: none is reused
 	Database   func(ctx context.Context) (Scanner, error)
+	Secrets    func() (SecretSearch, error) // begins one
 	Signer     Signer
 	Own        verify.Trust // in the signer alone
 	Stores     []Store      // each is given the complete set
@@ -131,9 +141,11 @@ type Result struct {
 	Reference  string // as it was asked for
 	Subject    attest.Subject
 	Facts      image.Facts
-	Platform   string   // of an image that belongs to an index
-	Platforms  []Result // of an index, one for each image
-	System     string   // the operating system in the image; empty: none
+	Platform   string          // of an image that belongs to an index
+	Platforms  []Result        // of an index, one for each image
+	System     string          // the operating system in the image; empty: none
+	Files      *catalog.Files  // nil: nobody has read them
+	Secrets    *secrets.Report // nil: nobody has looked for any
 	Ecosystems []catalog.Ecosystem
 	Packages   []catalog.Package
 	SBOMs      []Document

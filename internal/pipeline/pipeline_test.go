@@ -30,7 +30,7 @@ func TestAStageThatFailsEndsTheRun(t *testing.T) {
 	}{
 		{"resolve", func(p *place, job *pipeline.Job) { job.Reference = p.reference + "-none" }},
 		{"catalog", func(p *place, _ *pipeline.Job) {
-			p.rooms.Catalog = func(context.Context, attest.Subject, v1.Image, string) (catalog.SBOM, error) {
+			p.rooms.Catalog = func(context.Context, attest.Subject, v1.Image, string, ...catalog.Look) (catalog.SBOM, error) {
 				return catalog.SBOM{}, failure
 			}
 		}},
@@ -156,7 +156,7 @@ func TestATagThatMovesDuringTheRun(t *testing.T) {
 	p := newPlace(t)
 	_, fixed := demo.Releases()
 	other := sample(t, fixed)
-	p.rooms.Catalog = func(ctx context.Context, s attest.Subject, content v1.Image, dir string) (catalog.SBOM, error) {
+	p.rooms.Catalog = func(ctx context.Context, s attest.Subject, content v1.Image, dir string, _ ...catalog.Look) (catalog.SBOM, error) {
 		p.push(t, other)
 		return cataloged(ctx, s, content, dir)
 	}

@@ -23,6 +23,7 @@ func TestAnSBOMThatIsNotTheOneIsMadeAnew(t *testing.T) {
 		"another version made it":  func(_ *testing.T, _ *place, job *pipeline.Job) { job.Makers = "hallmark v2" },
 		"another signer signed it": func(t *testing.T, p *place, _ *pipeline.Job) { p.rooms.Own = trustIn(t, newKey(t)) },
 		"a format is not there":    func(_ *testing.T, _ *place, job *pipeline.Job) { job.Formats = append(job.Formats, catalog.SPDX) },
+		"the files are asked for":  func(_ *testing.T, _ *place, job *pipeline.Job) { job.Further = []string{attest.TypeImage} },
 		"it is of SPDX alone":      func(_ *testing.T, _ *place, job *pipeline.Job) { job.Formats = []catalog.Format{catalog.SPDX} },
 		"scans read other things":  func(_ *testing.T, p *place, _ *pipeline.Job) { p.rooms.Inputs = reading("other things") },
 		"nobody can tell":          func(_ *testing.T, p *place, _ *pipeline.Job) { p.rooms.Inputs = nil },
@@ -88,7 +89,7 @@ func withoutReuse(job pipeline.Job) pipeline.Job {
 	return job
 }
 
-func pulled(context.Context, attest.Subject, v1.Image, string) (catalog.SBOM, error) {
+func pulled(context.Context, attest.Subject, v1.Image, string, ...catalog.Look) (catalog.SBOM, error) {
 	return catalog.SBOM{}, errPulled
 }
 

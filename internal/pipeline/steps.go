@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -97,10 +98,13 @@ func (r *run) openDatabase(ctx context.Context) (Scanner, error) {
 
 func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error) {
 	end := r.stage("catalog")
-	bom, err := r.Catalog(ctx, img.Subject(), img.Content(), r.job.TempDir)
+	bom, err := r.read(ctx, img)
 	if err != nil {
 		end("", err)
 		return catalog.SBOM{}, err
+	}
+	if files, ok := bom.Files(); ok {
+		r.result.Files = &files
 	}
 	r.tellPackages(bom)
 	if unread := bom.Unread(); len(unread) > 0 {
@@ -113,6 +117,21 @@ func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error
 // tellPackages keeps what the result says of an SBOM.
 func (r *run) tellPackages(bom catalog.SBOM) {
 	r.result.Ecosystems, r.result.Packages, r.result.System = bom.Ecosystems(), bom.Packages(), bom.System()
+}
+
+// read catalogs an image, and looks for secrets in it where that is asked for.
+func (r *run) read(ctx context.Context, img image.Image) (catalog.SBOM, error) {
+	if !slices.Contains(r.job.Further, attest.TypeSecrets) {
+		return r.Catalog(ctx, img.Subject(), img.Content(), r.job.TempDir)
+	}
+	search, err := r.Secrets()
+	if err != nil {
+		return catalog.SBOM{}, err
+	}
+	bom, err := r.Catalog(ctx, img.Subject(), img.Content(), r.job.TempDir, search.Look)
+	report := search.Report()
+	r.result.Secrets = &report
+	return bom, err
 }
 
 // gather makes every predicate of the run, in a stable order.

@@ -109,12 +109,7 @@ func (d *spdxDocument) take(p Part, packages, licences *union) error {
 	d.CreationInfo = part.CreationInfo
 	d.CreationInfo.Created = created
 
-	roots := map[string]bool{}
-	for _, r := range part.Relationships {
-		if r.Type == "DESCRIBES" {
-			roots[r.Related] = true
-		}
-	}
+	roots := part.described()
 	id := "SPDXRef-Image" + platformSuffix(p.Platform)
 	image, err := asObject(spdxImageOf(p.Subject, id, p.Platform))
 	if err != nil {
@@ -141,6 +136,17 @@ func (d *spdxDocument) take(p Part, packages, licences *union) error {
 		d.Relationships = append(d.Relationships, spdxRelationship{id, name, "CONTAINS"})
 	}
 	return nil
+}
+
+// described returns the names of what the document is about.
+func (d *spdxDocument) described() map[string]bool {
+	roots := map[string]bool{}
+	for _, r := range d.Relationships {
+		if r.Type == "DESCRIBES" {
+			roots[r.Related] = true
+		}
+	}
+	return roots
 }
 
 // standsForImage reports whether what a document describes is the image itself, or

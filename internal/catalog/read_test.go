@@ -58,16 +58,22 @@ func TestSyftsJSONIsRead(t *testing.T) {
 			if bom.System() != "debian 12" || len(bom.Packages()) != 1 || !slices.ContainsFunc(bom.Packages(), named) {
 				t.Errorf("it lists %+v of %q", bom.Packages(), bom.System())
 			}
-			for _, format := range []catalog.Format{catalog.CycloneDX, catalog.SPDX} {
-				first, err := bom.Encode(format)
-				if err != nil || !bytes.Contains(first, []byte("pkg:npm/left-pad@1.3.0")) {
-					t.Errorf("as %s: %v\n%s", format, err, first)
-				}
-				if second, err := bom.Encode(format); err != nil || !bytes.Equal(first, second) {
-					t.Errorf("as %s it is another each time: %v", format, err)
-				}
-			}
+			isWritten(t, bom)
 		})
+	}
+}
+
+// isWritten checks that an SBOM is written in each format, the same way each time.
+func isWritten(t *testing.T, bom catalog.SBOM) {
+	t.Helper()
+	for _, format := range []catalog.Format{catalog.CycloneDX, catalog.SPDX} {
+		first, err := bom.Encode(format)
+		if err != nil || !bytes.Contains(first, []byte("pkg:npm/left-pad@1.3.0")) {
+			t.Errorf("as %s: %v\n%s", format, err, first)
+		}
+		if second, err := bom.Encode(format); err != nil || !bytes.Equal(first, second) {
+			t.Errorf("as %s it is another each time: %v", format, err)
+		}
 	}
 }
 

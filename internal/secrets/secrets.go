@@ -26,6 +26,7 @@ import (
 	"github.com/spf13/viper"
 	"github.com/zricethezav/gitleaks/v8/config"
 	"github.com/zricethezav/gitleaks/v8/detect"
+	"github.com/zricethezav/gitleaks/v8/sources"
 
 	"github.com/hallmark-ci/hallmark/internal/plain"
 )
@@ -179,7 +180,8 @@ func (s *Search) finish(read, limit int64) {
 
 // detect notes what is in a piece that begins on a line.
 func (s *Search) detect(ctx context.Context, file at, piece []byte, line int, seen map[Finding]bool) {
-	for _, found := range s.detector.DetectContext(ctx, detect.Fragment{Raw: string(piece), FilePath: strings.TrimPrefix(file.path, "/"), StartLine: line}) {
+	fragment := sources.Fragment{Raw: string(piece), FilePath: strings.TrimPrefix(file.path, "/"), StartLine: line}
+	for _, found := range s.detector.DetectContext(ctx, detect.Fragment(fragment)) { //nolint:staticcheck // v8 takes no other
 		f := Finding{Rule: plain.Line(found.RuleID, maxPath), Path: plain.Line(file.path, maxPath), Layer: file.layer, Line: max(found.StartLine, line)}
 		if seen[f] {
 			continue

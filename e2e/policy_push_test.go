@@ -39,3 +39,27 @@ func TestCosignVerifiesPushedPolicies(t *testing.T) {
 		}
 	}
 }
+
+// Waivers that cosign signed are taken, and those that somebody changed since are not.
+func TestWaiversSignedByCosign(t *testing.T) {
+	p := newPlace(t, "")
+	p.keys("cosign")
+	image := p.bare("app")
+	p.file("custom.json", `{"approved":false}`)
+	p.must("hallmark", "attest", image, "--key", "cosign.key", "--predicate", "custom=custom.json")
+	p.file("approved.rego", "package hallmark.approved\n\ndeny contains \"not approved\" if {\n\tsome a in input.attestations.custom\n\tjson.unmarshal(a.predicate.Data).approved == false\n}\n")
+	waivers := "waivers:\n  - {policy: approved, reason: on its way, approver: ada, until: 2999-12-31}\n"
+	p.file("waivers.yaml", waivers)
+	p.must("cosign", "sign-blob", "--key", "cosign.key", "--tlog-upload=false", "--yes", "--output-signature", "waivers.yaml.sig", "waivers.yaml")
+
+	gate := func() outcome {
+		return p.run("hallmark", "gate", image, "--key", "cosign.pub", "--policy", "approved.rego", "--waivers", "waivers.yaml", "--waivers-key", "cosign.pub")
+	}
+	if got := gate(); got.code != 0 {
+		t.Errorf("signed waivers: exit %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	p.file("waivers.yaml", strings.ReplaceAll(waivers, "ada", "eve"))
+	if got := gate(); got.code != 4 {
+		t.Errorf("changed waivers: exit %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}

@@ -28,6 +28,7 @@ func commands() map[string]command {
 		"forges":   {1, forges},
 		"website":  {1, website},
 		"retag":    {2, retag},
+		"signblob": {2, signBlob},
 		"login":    {2, login},
 		"push":     {2, push},
 		"borrow":   {1, borrow},

@@ -71,6 +71,6 @@ func (a *app) gateRules(ctx context.Context, v values, args []string) (policy.Ru
 	if rules.Explain, err = v.boolean("explain"); err != nil {
 		return policy.Rules{}, waiver.File{}, err
 	}
-	waivers, err := waiversOf(v)
+	waivers, err := a.waiversOf(ctx, v)
 	return rules, waivers, err
 }

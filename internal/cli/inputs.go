@@ -87,6 +87,7 @@ func imageInputs(t takers) []input {
 		{name: "only-fixed", kind: boolean, preset: "false", usage: "let the cutoff count only findings that have a fix", commands: t.gating},
 		{name: "vex", kind: list, usage: "OpenVEX or CSAF files, or attested for what is attested to the image: findings that do not affect it do not count", commands: t.scanning},
 		{name: "waivers", usage: "YAML file of waivers, each with a reason, an approver and an end", commands: t.gating},
+		{name: "waivers-key", kind: list, usage: "public keys that the file of waivers must be signed with: FILE.sig beside it, as cosign sign-blob writes it", commands: t.gating},
 	}
 }
 

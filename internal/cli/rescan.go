@@ -69,7 +69,7 @@ func (a *app) rescanned(ctx context.Context, v values, first string) (pipeline.J
 	if job.SayVerdict, err = saysVerdict(v, rules); err != nil {
 		return pipeline.Job{}, err
 	}
-	return job, suppressions(v, &job)
+	return job, a.suppressions(ctx, v, &job)
 }
 
 // openOnce opens the database that all images are scanned with.

@@ -168,7 +168,7 @@ func (a *app) job(ctx context.Context, v values, p place) (pipeline.Job, error) 
 	if job.Formats, err = sbomFileFormats(v, job.Formats); err != nil {
 		return pipeline.Job{}, err
 	}
-	if err := suppressions(v, &job); err != nil {
+	if err := a.suppressions(ctx, v, &job); err != nil {
 		return pipeline.Job{}, err
 	}
 	if err := a.gathered(v, &job); err != nil {

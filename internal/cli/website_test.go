@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/sigstore/cosign/v2/pkg/cosign"
 )
 
 // website DIR [FILE] serves a folder over TLS, which the program is told to trust,
@@ -70,4 +72,17 @@ func retag(ts *testscript.TestScript, w *world, args []string) error {
 	}
 	ts.Setenv("RETAGGED", strings.TrimPrefix(descriptor.Digest.String(), "sha256:"))
 	return remote.Put(to, descriptor)
+}
+
+// signblob KEY FILE writes FILE.sig, as cosign sign-blob does.
+func signBlob(ts *testscript.TestScript, _ *world, args []string) error {
+	key, err := cosign.LoadPrivateKey([]byte(ts.ReadFile(args[0])), []byte(password), nil)
+	if err != nil {
+		return err
+	}
+	signature, err := key.SignMessage(strings.NewReader(ts.ReadFile(args[1])))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(ts.MkAbs(args[1]+".sig"), []byte(base64.StdEncoding.EncodeToString(signature)+"\n"), 0o600)
 }

@@ -25,6 +25,13 @@ func Signature(sig attest.Signature, subject attest.Subject, trust Trust) (signe
 	return found.signer, found.at, nil
 }
 
+// Blob checks that a trusted signer signed some bytes, as cosign sign-blob does, and
+// returns who did.
+func Blob(sig attest.Signature, trust Trust) (signer string, err error) {
+	found, err := trust.ask(func(a authority) (opened, error) { return a.check(sig) })
+	return found.signer, err
+}
+
 // check implements authority. A key's log entry is not looked for: the log is the
 // attestations' own.
 func (r keyring) check(sig attest.Signature) (opened, error) {

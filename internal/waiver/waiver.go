@@ -57,11 +57,20 @@ type File struct {
 
 // Load reads a file. Whatever is wrong in it is a usage error that names the line.
 func Load(path string) (File, error) {
-	content, err := read(path)
+	content, err := Read(path)
 	if err != nil {
-		return File{}, fault.Usagef("reading the waivers %s: %w", path, err)
+		return File{}, err
 	}
 	return Parse(path, content)
+}
+
+// Read returns the text of a file, for who wants to know first who signed it.
+func Read(path string) ([]byte, error) {
+	content, err := read(path)
+	if err != nil {
+		return nil, fault.Usagef("reading the waivers %s: %w", path, err)
+	}
+	return content, nil
 }
 
 func read(path string) ([]byte, error) {

@@ -1,7 +1,9 @@
 // Command bench measures the whole job of hallmark run beside the pipeline of
-// separate tools that does the same, on the same images and in one go: the two
-// take turns, so that whatever else the machine does falls on both. It writes
-// the medians into docs/performance.md.
+// separate tools that does the same, and beside the floor of reading an image
+// whole, on the same images and in one go: they take turns, so that whatever else
+// the machine does falls on all. Then it measures how the time grows. It writes
+// goals, medians and growth into docs/performance.md, and draws
+// docs/performance.svg.
 //
 // It is run from the folder e2e: go run ./bench -rounds 5.
 package main
@@ -15,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/hallmark-ci/hallmark/e2e/internal/world"
@@ -22,19 +25,35 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 5, "how often each contender does the job on each image")
+	images := flag.String("images", "small,app,big,multi", "the images, of those that are there")
+	growing := flag.Bool("growth", true, "measure growth, too")
+	reading := flag.String("floor", "", "only read an image whole: what the benchmark runs itself for")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Stdout, *rounds); err != nil {
+	work := func() error {
+		return run(ctx, os.Stdout, plan{rounds: *rounds, images: strings.Split(*images, ","), growth: *growing})
+	}
+	if *reading != "" {
+		work = func() error { return floor(ctx, *reading) }
+	}
+	if err := work(); err != nil {
 		stop()
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, rounds int) (err error) {
-	if rounds < 1 {
-		return fmt.Errorf("%d rounds measure nothing", rounds)
+// plan is what is to be measured.
+type plan struct {
+	rounds int
+	images []string
+	growth bool
+}
+
+func run(ctx context.Context, out io.Writer, p plan) (err error) {
+	if p.rounds < 1 {
+		return fmt.Errorf("%d rounds measure nothing", p.rounds)
 	}
 	shared, ok := world.Shared()
 	if !ok {
@@ -53,37 +72,51 @@ func run(ctx context.Context, out io.Writer, rounds int) (err error) {
 	}
 	defer func() { err = errors.Join(err, registry.Stop()) }()
 
-	images := []string{"app", "big"}
-	_, _ = fmt.Fprintf(out, "making the images %v\n", images)
-	if err := world.PushReal(ctx, registry.Host, images...); err != nil {
-		return err
-	}
-	race, err := newRace(ctx, dir, shared, registry.Host)
+	meter, err := newMeter(registry.Host)
 	if err != nil {
 		return err
 	}
-	laps, err := race.run(ctx, out, images, rounds)
+	defer func() { err = errors.Join(err, meter.stop()) }()
+
+	_, _ = fmt.Fprintf(out, "making the images %v\n", p.images)
+	if err := world.PushReal(ctx, registry.Host, p.images...); err != nil {
+		return err
+	}
+	race, err := newRace(ctx, dir, shared, meter)
 	if err != nil {
 		return err
 	}
-	return publish(out, filepath.Join("..", "docs", "performance.md"), laps, rounds)
+	m := measurement{rounds: p.rounds}
+	if m.laps, err = race.run(ctx, out, p.images, p.rounds); err != nil {
+		return err
+	}
+	if p.growth {
+		if m.growth, err = race.growth(ctx, out, p.rounds); err != nil {
+			return err
+		}
+	}
+	return publish(out, filepath.Join("..", "docs"), m)
 }
 
-// publish prints the table and writes it into the page.
-func publish(out io.Writer, page string, laps []lap, rounds int) error {
-	table := report(laps, rounds, machine())
+// publish prints the tables, writes them into the page, and draws the plot.
+func publish(out io.Writer, docs string, m measurement) error {
+	table := report(m, machine())
 	if _, err := fmt.Fprintf(out, "\n%s\n", table); err != nil {
 		return err
 	}
+	page := filepath.Join(docs, "performance.md")
 	before, err := os.ReadFile(page)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("reading the page: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(page), 0o755); err != nil {
-		return fmt.Errorf("making the page's folder: %w", err)
-	}
 	if err := os.WriteFile(page, []byte(insert(string(before), table)), 0o644); err != nil {
 		return fmt.Errorf("writing the page: %w", err)
+	}
+	if len(m.growth) == 0 {
+		return nil
+	}
+	if err := os.WriteFile(filepath.Join(docs, "performance.svg"), []byte(plot(m.growth)), 0o644); err != nil {
+		return fmt.Errorf("writing the plot: %w", err)
 	}
 	return nil
 }

@@ -17,8 +17,13 @@ import (
 
 // The contenders, as they are named in the table.
 const (
-	product = "hallmark run"
-	peers   = "separate tools"
+	product  = "hallmark run"
+	rerun    = "hallmark run, again"
+	peers    = "separate tools"
+	bare     = "floor"
+	one      = "hallmark run, one platform"
+	rescan   = "hallmark rescan"
+	peerScan = "grype, cosign attest"
 )
 
 // lap is one contender doing the job once.
@@ -26,15 +31,18 @@ type lap struct {
 	image, contender string
 	wall, cpu        time.Duration
 	memory           int64 // bytes: the largest single process at its largest
+	requests, pulled int64 // of the registry; bytes of its answers
 	findings         int
 }
 
 // race is everything that the contenders need.
 type race struct {
-	dir, host string
+	dir       string
+	meter     *meter // before the registry
 	databases string // grype's, imported
 	pipeline  string // the script of the separate tools
 	hallmark  string
+	self      string // this program
 	env       []string
 }
 
@@ -50,11 +58,14 @@ import rego.v1
 isCompliant if input.predicateType == "https://cosign.sigstore.dev/attestation/vuln/v1"
 `
 
-func newRace(ctx context.Context, dir, shared, host string) (*race, error) {
-	r := &race{dir: dir, host: host, databases: filepath.Join(dir, "databases"), pipeline: filepath.Join(shared, "realworld", "peer-pipeline")}
+func newRace(ctx context.Context, dir, shared string, m *meter) (*race, error) {
+	r := &race{dir: dir, meter: m, databases: filepath.Join(dir, "databases"), pipeline: filepath.Join(shared, "realworld", "peer-pipeline")}
 	var err error
 	if r.hallmark, err = world.Tool("hallmark"); err != nil {
 		return nil, err
+	}
+	if r.self, err = os.Executable(); err != nil {
+		return nil, fmt.Errorf("finding this program: %w", err)
 	}
 	if r.env, err = world.Environ(dir, r.databases); err != nil {
 		return nil, err
@@ -70,75 +81,128 @@ func newRace(ctx context.Context, dir, shared, host string) (*race, error) {
 		{"grype", "db", "import", archive},
 		{"cosign", "generate-key-pair"},
 	} {
-		if _, err := r.measure(ctx, dir, setup...); err != nil {
+		if _, err := r.measure(ctx, setup...); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-// run lets the contenders do the job in turn, each of them first in every other
-// round.
+// heat is what one contender does to one image, on its own copy of it.
+type heat struct {
+	image, contender string
+	after            string // the contender that was on this copy before; empty: a fresh copy
+}
+
+// heats are the contenders in the order of a round: each is first in every other.
+func heats(image string, round int) []heat {
+	ours := []heat{{image, product, ""}, {image, rerun, product}}
+	var theirs []heat
+	switch image {
+	case "multi": // the separate tools have no way to do an index
+		theirs = []heat{{image, one, ""}}
+	case "big":
+		ours = append(ours, heat{image, rescan, product})
+		theirs = []heat{{image, peers, ""}, {image, peerScan, peers}, {image, bare, ""}}
+	default:
+		theirs = []heat{{image, peers, ""}, {image, bare, ""}}
+	}
+	if round%2 == 1 {
+		return append(theirs, ours...)
+	}
+	return append(ours, theirs...)
+}
+
+// run lets the contenders do the job in turn.
 func (r *race) run(ctx context.Context, out io.Writer, images []string, rounds int) ([]lap, error) {
 	var laps []lap
 	for round := range rounds {
 		for _, image := range images {
-			order := []string{product, peers}
-			if round%2 == 1 {
-				order = []string{peers, product}
-			}
-			for _, contender := range order {
-				l, err := r.lap(ctx, image, contender, round)
+			for _, h := range heats(image, round) {
+				l, err := r.lap(ctx, h, round)
 				if err != nil {
 					return nil, err
 				}
 				laps = append(laps, l)
-				_, _ = fmt.Fprintf(out, "round %d: %-4s %-15s %6.2f s, CPU %6.2f s, %5.0f MiB, %d findings\n",
-					round+1, l.image, l.contender, l.wall.Seconds(), l.cpu.Seconds(), mebibytes(l.memory), l.findings)
+				_, _ = fmt.Fprintf(out, "round %d: %-5s %-26s %7.2f s, CPU %7.2f s, %5.0f MiB, %4d requests, %7.1f MiB pulled, %d findings\n", round+1,
+					l.image, l.contender, l.wall.Seconds(), l.cpu.Seconds(), mebibytes(l.memory), l.requests, mebibytes(l.pulled), l.findings)
 			}
 		}
 	}
 	return laps, nil
 }
 
-// lap gives the contender a repository of its own, to which nothing is attached
-// yet, and measures the job.
-func (r *race) lap(ctx context.Context, image, contender string, round int) (lap, error) {
-	who, work := "product", filepath.Join(r.dir, "work")
-	if contender == peers {
-		who = "peers"
+// lap lets a contender do its job once.
+func (r *race) lap(ctx context.Context, h heat, round int) (lap, error) {
+	owner := h.contender
+	if h.after != "" {
+		owner = h.after
 	}
-	ref := fmt.Sprintf("%s/%s/%s-%d:v1", r.host, who, image, round)
-	if _, err := r.measure(ctx, r.dir, "crane", "copy", "--insecure", r.host+"/real/"+image+":v1", ref); err != nil {
-		return lap{}, err
-	}
-	if err := errors.Join(os.RemoveAll(work), os.MkdirAll(work, 0o755)); err != nil {
-		return lap{}, fmt.Errorf("making room: %w", err)
-	}
-	job, result := []string{
-		r.hallmark, "run", ref, "--key", filepath.Join(r.dir, "cosign.key"), "--sbom", "cyclonedx",
-		"--vuln-db", r.databases, "--vuln-db-max-age", "876000h", "--policy", filepath.Join(r.dir, "gate.rego"), "--output-dir", work,
-	}, "scan.json"
-	if contender == peers {
-		// It makes a key pair where it finds none; that is no part of the job.
-		for _, key := range []string{"cosign.key", "cosign.pub"} {
-			if err := os.Link(filepath.Join(r.dir, key), filepath.Join(work, key)); err != nil {
-				return lap{}, fmt.Errorf("handing over the key: %w", err)
-			}
+	copied := map[string]string{product: "product", peers: "peers", bare: "floor", one: "one"}[owner]
+	ref := fmt.Sprintf("%s/%s/%s-%d:v1", r.meter.host, copied, h.image, round)
+	work := filepath.Join(r.dir, "work-"+copied)
+	if h.after == "" {
+		if err := r.prepare(ctx, h, ref, work); err != nil {
+			return lap{}, err
 		}
-		job, result = []string{r.pipeline, ref, work}, "vuln.json"
 	}
-	l, err := r.measure(ctx, r.dir, job...)
+	r.meter.reset()
+	l, err := r.measure(ctx, r.command(h, ref, work)...)
 	if err != nil {
 		return lap{}, err
 	}
-	l.image, l.contender = image, contender
+	l.image, l.contender, l.requests, l.pulled = h.image, h.contender, r.meter.requests.Load(), r.meter.bytes.Load()
+	result, ok := map[string]string{product: "scan.json", rerun: "scan.json", one: "scan.json", peers: "vuln.json"}[h.contender]
+	if !ok {
+		return l, nil
+	}
 	l.findings, err = countFindings(filepath.Join(work, result))
 	return l, err
 }
 
+// prepare gives the contender a repository of its own, to which nothing is attached
+// yet, and a folder.
+func (r *race) prepare(ctx context.Context, h heat, ref, work string) error {
+	if _, err := r.measure(ctx, "crane", "copy", "--insecure", r.meter.host+"/real/"+h.image+":v1", ref); err != nil {
+		return err
+	}
+	if err := errors.Join(os.RemoveAll(work), os.MkdirAll(work, 0o755)); err != nil {
+		return fmt.Errorf("making room: %w", err)
+	}
+	// The separate tools make a key pair where they find none; that is no part of the job.
+	for _, key := range []string{"cosign.key", "cosign.pub"} {
+		if err := os.Link(filepath.Join(r.dir, key), filepath.Join(work, key)); err != nil {
+			return fmt.Errorf("handing over the key: %w", err)
+		}
+	}
+	return nil
+}
+
+// command is what a contender does.
+func (r *race) command(h heat, ref, work string) []string {
+	common := []string{
+		ref, "--key", filepath.Join(r.dir, "cosign.key"),
+		"--vuln-db", r.databases, "--vuln-db-max-age", "876000h", "--policy", filepath.Join(r.dir, "gate.rego"),
+	}
+	whole := append([]string{r.hallmark, "run", "--sbom", "cyclonedx", "--output-dir", work}, common...)
+	switch h.contender {
+	case one:
+		return append(whole, "--platforms", "linux/amd64")
+	case rescan:
+		return append([]string{r.hallmark, "rescan"}, common...)
+	case peers:
+		return []string{r.pipeline, ref, work}
+	case peerScan: // of what peers left in its folder, with the same predicate
+		return []string{"bash", "-euc", `cd "$1"; grype sbom:syft.json -q -o json > again.json
+cosign attest -y --tlog-upload=false --key cosign.key --type vuln --predicate vuln.json "${2%:*}@$(crane digest "$2")" 2>/dev/null`, "again", work, ref}
+	case bare:
+		return []string{r.self, "-floor", ref}
+	}
+	return whole
+}
+
 // measure runs a program to its end. CPU time is that of all its processes.
-func (r *race) measure(ctx context.Context, dir string, argv ...string) (lap, error) {
+func (r *race) measure(ctx context.Context, argv ...string) (lap, error) {
 	program, err := exec.LookPath(argv[0])
 	if err != nil {
 		if program, err = world.Tool(argv[0]); err != nil {
@@ -146,7 +210,7 @@ func (r *race) measure(ctx context.Context, dir string, argv ...string) (lap, er
 		}
 	}
 	cmd := exec.CommandContext(ctx, program, argv[1:]...)
-	cmd.Dir, cmd.Env = dir, r.env
+	cmd.Dir, cmd.Env = r.dir, r.env
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
 	wall := time.Since(start)

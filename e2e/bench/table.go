@@ -16,36 +16,53 @@ const (
 	end   = "<!-- bench: end -->"
 )
 
-// report renders the medians of all laps, an image and a contender a row.
-func report(laps []lap, rounds int, machine string) string {
+// findings is what there is to say about the numbers of findings.
+const findings = "The separate tools find more in images with Go programs: they scan an SBOM without the programs' symbols, and so\n" +
+	"report advisories about functions that are not in them. `" + product + "` reads the symbols, as grype does with an image.\n"
+
+// measurement is all that was measured.
+type measurement struct {
+	laps   []lap
+	growth []series
+	rounds int
+}
+
+// report renders what was measured: the goals, every contender's medians, growth.
+func report(m measurement, machine string) string {
 	var b strings.Builder
-	b.WriteString("| image | contender | wall, median (range) | CPU, median | peak memory, median | findings |\n")
-	b.WriteString("|---|---|---:|---:|---:|---:|\n")
-	var ratios []string
-	for _, image := range distinct(laps, func(l lap) string { return l.image }) {
-		wall := map[string]time.Duration{}
-		for _, contender := range []string{product, peers} {
-			own := slices.DeleteFunc(slices.Clone(laps), func(l lap) bool { return l.image != image || l.contender != contender })
-			if len(own) == 0 {
-				continue
+	fmt.Fprintf(&b, "Rounds: %d, alternating, on %s.\n\n## Goals\n\n%s\n", m.rounds, machine, goalTable(goals(m.laps)))
+	b.WriteString("## All contenders\n\nMedians, with the range of the times. Peak memory is that of the largest single process; CPU, requests of the registry " +
+		"and what was\npulled from it are those of all of them. The floor pulls, unpacks and checks all layers, and does nothing else.\n\n")
+	b.WriteString("| image | contender | wall | CPU | peak memory | requests | pulled | findings |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
+	for _, image := range distinct(m.laps, func(l lap) string { return l.image }) {
+		for _, contender := range []string{product, rerun, one, peers, bare, rescan, peerScan} {
+			own := slices.DeleteFunc(slices.Clone(m.laps), func(l lap) bool { return l.image != image || l.contender != contender })
+			if len(own) > 0 {
+				b.WriteString(row(own))
 			}
-			walls := measured(own, func(l lap) time.Duration { return l.wall })
-			wall[contender] = median(walls)
-			fmt.Fprintf(&b, "| %s | %s | %.2f s (%.2f to %.2f) | %.2f s | %.0f MiB | %d |\n", image, contender,
-				wall[contender].Seconds(), slices.Min(walls).Seconds(), slices.Max(walls).Seconds(),
-				median(measured(own, func(l lap) time.Duration { return l.cpu })).Seconds(),
-				mebibytes(median(measured(own, func(l lap) int64 { return l.memory }))), own[0].findings)
-		}
-		if wall[peers] > 0 {
-			ratios = append(ratios, fmt.Sprintf("%.2f on `%s`", wall[product].Seconds()/wall[peers].Seconds(), image))
 		}
 	}
-	fmt.Fprintf(&b, "\n`%s` takes this part of the wall time of the %s: %s. Below 1 is faster.\n", product, peers, strings.Join(ratios, ", "))
-	fmt.Fprintf(&b, "\nRounds: %d, alternating, on %s. Peak memory is that of the largest single process; CPU is that of all of them.\n",
-		rounds, machine)
-	b.WriteString("The separate tools find more in images with Go programs: they scan an SBOM without the programs' symbols, and so\n" +
-		"report advisories about functions that are not in them. `" + product + "` reads the symbols, as grype does with an image.\n")
+	b.WriteString("\n" + findings)
+	if len(m.growth) > 0 {
+		b.WriteString("\n## Growth\n\nA first run on images that have more and more of one thing, and the gate on more and more evidence.\n\n" +
+			"![Time against size, a panel for each thing that there is more of](performance.svg)\n\n" + growthTable(m.growth))
+	}
 	return b.String()
+}
+
+// row renders the laps of one contender on one image.
+func row(own []lap) string {
+	walls := measured(own, func(l lap) time.Duration { return l.wall })
+	found := "-"
+	if own[0].findings > 0 {
+		found = fmt.Sprint(own[0].findings)
+	}
+	return fmt.Sprintf("| %s | %s | %.2f s (%.2f to %.2f) | %.2f s | %.0f MiB | %d | %.1f MiB | %s |\n", own[0].image, own[0].contender,
+		median(walls).Seconds(), slices.Min(walls).Seconds(), slices.Max(walls).Seconds(),
+		median(measured(own, func(l lap) time.Duration { return l.cpu })).Seconds(),
+		mebibytes(median(measured(own, func(l lap) int64 { return l.memory }))),
+		median(measured(own, func(l lap) int64 { return l.requests })),
+		mebibytes(median(measured(own, func(l lap) int64 { return l.pulled }))), found)
 }
 
 // insert replaces what lies between the markers of a page, or appends a section
@@ -105,5 +122,5 @@ func machine() string {
 			model = string(m[1])
 		}
 	}
-	return fmt.Sprintf("%d cores of %s, %s/%s, %s", runtime.NumCPU(), model, runtime.GOOS, runtime.GOARCH, time.Now().UTC().Format(time.DateOnly))
+	return fmt.Sprintf("%d cores of %s, %s/%s, Go %s, %s", runtime.NumCPU(), model, runtime.GOOS, runtime.GOARCH, strings.TrimPrefix(runtime.Version(), "go"), time.Now().UTC().Format(time.DateOnly))
 }

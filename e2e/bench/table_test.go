@@ -1,6 +1,9 @@
 package main
 
 import (
+	"encoding/xml"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -23,24 +26,54 @@ func TestMedian(t *testing.T) {
 
 func TestReportComparesMediansOfTheSameImage(t *testing.T) {
 	laps := []lap{
-		{image: "app", contender: product, wall: 3 * time.Second, cpu: 4 * time.Second, memory: 300 << 20, findings: 27},
-		{image: "app", contender: peers, wall: 8 * time.Second, cpu: 9 * time.Second, memory: 400 << 20, findings: 27},
-		{image: "app", contender: product, wall: 5 * time.Second, cpu: 4 * time.Second, memory: 300 << 20, findings: 27},
-		{image: "app", contender: peers, wall: 8 * time.Second, cpu: 9 * time.Second, memory: 400 << 20, findings: 27},
+		{image: "app", contender: product, wall: 3 * time.Second, cpu: 4 * time.Second, memory: 300 << 20, requests: 40, pulled: 90 << 20, findings: 27},
+		{image: "app", contender: peers, wall: 10 * time.Second, cpu: 9 * time.Second, memory: 400 << 20, findings: 27},
+		{image: "app", contender: product, wall: 5 * time.Second, cpu: 4 * time.Second, memory: 300 << 20, requests: 40, pulled: 90 << 20, findings: 27},
+		{image: "app", contender: rerun, wall: 500 * time.Millisecond},
+		{image: "app", contender: peers, wall: 10 * time.Second, cpu: 9 * time.Second, memory: 400 << 20, findings: 27},
 		{image: "big", contender: product, wall: time.Hour},
 	}
+	growth := []series{{what: "files", job: product, points: []point{{10, time.Second}, {20, 2 * time.Second}, {40, 6 * time.Second}}}}
 
-	got := report(laps, 2, "a machine")
+	got := report(measurement{laps, growth, 2}, "a machine")
 
 	for _, want := range []string{
-		"| app | hallmark run | 4.00 s (3.00 to 5.00) | 4.00 s | 300 MiB | 27 |",
-		"| app | separate tools | 8.00 s (8.00 to 8.00) | 9.00 s | 400 MiB | 27 |",
-		"0.50 on `app`.",
 		"Rounds: 2, alternating, on a machine.",
+		"| app | hallmark run | 4.00 s (3.00 to 5.00) | 4.00 s | 300 MiB | 40 | 90.0 MiB | 27 |",
+		"| app | separate tools | 10.00 s (10.00 to 10.00) | 9.00 s | 400 MiB | 0 | 0.0 MiB | 27 |",
+		"| time of a first run on `app`, of the separate tools' | 0.35 | 0.40 | **missed** |",
+		"| peak memory of it | 0.40 | 0.75 | **missed** |",
+		"| time of a re-run on `app`, of the separate tools' | 0.08 | 0.05 | met |",
+		"| time of a first run on `big`, of the floor's | 1.60 | not measured |  |",
+		"| `hallmark run` | files | 10: 1.00 s, 20: 2.00 s, 40: 6.00 s | 2.00 |",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the report lacks %q:\n%s", want, got)
 		}
+	}
+}
+
+func TestThePlotIsOfEverySeries(t *testing.T) {
+	got := plot([]series{
+		{what: "files", job: product, points: []point{{10, time.Second}, {20, 2 * time.Second}}},
+		{what: "packages", job: product, points: []point{{5, time.Second}}},
+	})
+	decoder := xml.NewDecoder(strings.NewReader(got))
+	circles := 0
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "circle" {
+			circles++
+		}
+	}
+	if circles != 3 || !strings.Contains(got, `d="M162.5 95.0L280.0 30.0"`) {
+		t.Errorf("%d points in\n%s", circles, got)
 	}
 }
 

@@ -104,7 +104,7 @@ func (c cache) install(made, sum, source, temp string) (*Database, error) {
 	for try := range 3 {
 		if failure = os.Rename(made, final); failure == nil {
 			c.prune(sum)
-			return openImported(final, source)
+			return c.openImported(final, source)
 		}
 		if database, ok := c.lookup(sum, source); ok {
 			return database, nil
@@ -121,7 +121,7 @@ func (c cache) lookup(sum, source string) (*Database, bool) {
 	if c.dir == "" || !exists(dir) {
 		return nil, false
 	}
-	database, err := openImported(dir, withoutSecrets(source))
+	database, err := c.openImported(dir, withoutSecrets(source))
 	if err != nil {
 		return nil, false
 	}

@@ -12,10 +12,8 @@ import (
 	"time"
 
 	v6 "github.com/anchore/grype/grype/db/v6"
-	"github.com/spf13/afero"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
-	"github.com/hallmark-ci/hallmark/internal/finding"
 )
 
 // unopenable are the characters that mean something else in the names by which
@@ -45,7 +43,8 @@ type Config struct {
 // holds an imported database is used in place and never written to. Everything
 // else is imported into the cache: unpacked, given its indexes, and kept under
 // the SHA-256 of what was imported; a second Open finds it there. Checksums are
-// verified on every Open.
+// verified when a file is opened for the first time and whenever it changed since:
+// the cache remembers which file had the right one.
 //
 // A database that is missing, unreachable, damaged or of another schema is an
 // error of kind fault.Undecided, and a source that makes no sense one of kind
@@ -108,7 +107,7 @@ func openFolder(ctx context.Context, store cache, dir string) (*Database, error)
 			continue
 		}
 		if exists(filepath.Join(candidate, v6.ImportMetadataFileName)) {
-			return openImported(candidate, dir)
+			return store.openImported(candidate, dir)
 		}
 		return store.importFile(ctx, file, dir)
 	}
@@ -134,45 +133,6 @@ func otherSchema(dir string) string {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// openImported opens an imported database in its folder, after its checksum is
-// verified. source is what the user knows it by.
-func openImported(dir, source string) (*Database, error) {
-	file := filepath.Join(dir, v6.VulnerabilityDBFileName)
-	built, schema, err := describe(file)
-	if err != nil {
-		return nil, err
-	}
-	if err := verifyChecksum(dir, file); err != nil {
-		return nil, err
-	}
-	reader, err := v6.NewReader(v6.Config{DBDirPath: dir})
-	if err != nil {
-		return nil, fault.Undecidedf("reading %s: %w", file, err)
-	}
-	return &Database{
-		reader:   reader,
-		provider: v6.NewVulnerabilityProvider(reader),
-		info:     finding.Database{Schema: schema, Built: built, Source: source},
-	}, nil
-}
-
-// verifyChecksum compares the file with the digest that its import recorded.
-func verifyChecksum(dir, file string) error {
-	metadata, err := v6.ReadImportMetadata(afero.NewOsFs(), dir)
-	if err != nil {
-		return fault.WithHint(fault.Undecidedf("reading the import metadata: %w", err), "import the database again")
-	}
-	digest, err := v6.CalculateDBDigest(afero.NewOsFs(), file)
-	if err != nil {
-		return fault.Undecidedf("reading %s: %w", file, err)
-	}
-	if digest != metadata.Digest {
-		return fault.WithHint(fault.Undecidedf("%s has a bad checksum: it is %s, and %s was imported",
-			file, digest, bounded(metadata.Digest)), "it was changed or damaged: import the database again")
-	}
-	return nil
 }
 
 // describe returns the build time and the schema of a database file, and an

@@ -44,6 +44,42 @@ func TestImageAndAction(t *testing.T) {
 	}
 	t.Run("image", func(t *testing.T) { testImage(t, docker) })
 	t.Run("github", func(t *testing.T) { testGitHub(t, docker, databases) })
+	t.Run("compiled", func(t *testing.T) { testCompiled(t, docker) })
+}
+
+// Without a binary that is built already, the Dockerfile compiles the sources that
+// it is given, as it does for who uses the action from a branch; and what it adds to
+// a base leaves room for one: Alpine has 4 MB of 60.
+func testCompiled(t *testing.T, docker *world.Docker) {
+	const builder, compiled = "hallmark-builder:e2e", "hallmark:compiled"
+	modules, err := world.ServeModules(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer modules.Stop()
+	if err := docker.ImportBuilder(t.Context(), builder, modules); err != nil {
+		t.Fatal(err)
+	}
+	if err := docker.CompileHallmark(t.Context(), builder, baseImage, compiled); err != nil {
+		t.Fatal(err)
+	}
+	out, err := docker.Do(t.Context(), nil, "run", "--rm", "--network", "host", compiled, "version")
+	if err != nil || !strings.HasPrefix(out, "hallmark ") {
+		t.Errorf("compiled: %s %v", out, err)
+	}
+	registry, err := world.StartRegistry(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer registry.Stop()
+	added, err := docker.AddedBytes(t.Context(), compiled, registry.Host+"/hallmark:compiled")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("what the image adds to its base has %.1f MB compressed", float64(added)/1e6)
+	if added > 55e6 {
+		t.Errorf("what the image adds to its base has %d bytes compressed, more than 55 MB", added)
+	}
 }
 
 // GitHub starts the image with arguments and as root; GitLab with a shell in

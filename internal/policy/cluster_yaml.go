@@ -77,15 +77,16 @@ type regoPolicy struct {
 	Data *yaml.Node `yaml:"data"`
 }
 
-// yaml returns the authority, without what it has to attest.
+// yaml returns the authority, without what it has to attest. Where nothing is attached,
+// its name is all of a policy that the controller shows: it says what to run.
 func (a Authority) yaml(number int) authority {
 	if a.PEM != "" {
-		return authority{Name: fmt.Sprintf("key-%d", number), Key: &keyReference{Data: block(a.PEM)}}
+		return authority{Name: fmt.Sprintf("hallmark-run-with-key-%d", number), Key: &keyReference{Data: block(a.PEM)}}
 	}
 	if a.KMS != "" {
-		return authority{Name: fmt.Sprintf("kms-%d", number), Key: &keyReference{KMS: a.KMS}}
+		return authority{Name: fmt.Sprintf("hallmark-run-with-kms-%d", number), Key: &keyReference{KMS: a.KMS}}
 	}
-	out := authority{Name: fmt.Sprintf("keyless-%d", number), Keyless: &keyless{
+	out := authority{Name: fmt.Sprintf("hallmark-run-keyless-%d", number), Keyless: &keyless{
 		URL: a.Fulcio, TrustRoot: a.TrustRoot,
 		Identities: []identity{{Issuer: a.Issuer, IssuerRegexp: a.IssuerRegexp, Subject: a.Subject, SubjectRegexp: a.SubjectRegexp}},
 	}}

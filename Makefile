@@ -15,6 +15,7 @@ PEERS := $(CACHE)/peers
 LINT := $(CACHE)/lint/$(GOLANGCI_VERSION)/golangci-lint
 FUZZTIME ?= 10s
 ROUNDS ?= 5
+BENCH ?= -rounds $(ROUNDS)
 
 export CGO_ENABLED := 0
 
@@ -70,7 +71,7 @@ e2e: build peers gitlab ## Test against a real registry and the real peers; inst
 bench: build peers ## Measure the whole job beside the peers' pipeline (ROUNDS=5)
 	e2e/install docker-registry
 	if [ -x ../shared/realworld/make-images ]; then e2e/install mmdebstrap npm jq; fi
-	cd e2e && go run ./bench -rounds $(ROUNDS)
+	cd e2e && go run ./bench $(BENCH)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for a while (FUZZTIME=10s)

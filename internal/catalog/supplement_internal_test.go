@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -161,7 +162,7 @@ func throughCycloneDX(t *testing.T, artifacts sbom.Artifacts, relationships ...a
 	return back
 }
 
-func app(t *testing.T) attest.Subject {
+func app(t testing.TB) attest.Subject {
 	t.Helper()
 	digest, err := name.NewDigest("registry.example/app@sha256:" + strings.Repeat("0123456789abcdef", 4))
 	if err != nil {
@@ -172,4 +173,34 @@ func app(t *testing.T) attest.Subject {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// The time per package is to stay the same: a re-run waits for it.
+func BenchmarkDecode(b *testing.B) {
+	for _, size := range []int{500, 1000, 2000} {
+		var packages []pkg.Package
+		for i := range size {
+			p := pkg.Package{Name: fmt.Sprint("example.com/", i), Version: "v1.0.0", Type: pkg.GoModulePkg, PURL: fmt.Sprintf("pkg:golang/example.com/%d@v1.0.0", i)}
+			symbols := make([]string, 100)
+			for j := range symbols {
+				symbols[j] = fmt.Sprint("(*T).Method", j)
+			}
+			p.Metadata = pkg.GolangBinaryBuildinfoEntry{Symbols: map[string][]string{p.Name: symbols}}
+			p.SetID()
+			packages = append(packages, p)
+		}
+		bom := SBOM{content: &sbom.SBOM{Artifacts: sbom.Artifacts{Packages: pkg.NewCollection(packages...)}}, created: time.Unix(0, 0).UTC(), subject: app(b)}
+		document, err := bom.Encode(CycloneDX)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("packages=%d", size), func(b *testing.B) {
+			b.SetBytes(int64(len(document)))
+			for b.Loop() {
+				if _, err := Decode(app(b), CycloneDX, document); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

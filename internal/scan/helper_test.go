@@ -20,7 +20,7 @@ import (
 func built() time.Time { return time.Date(2026, 11, 20, 12, 30, 15, 0, time.UTC) }
 
 // folder returns a folder with an imported database of the table.
-func folder(t *testing.T) string {
+func folder(t testing.TB) string {
 	t.Helper()
 	advisories, err := advisory.Table()
 	if err != nil {
@@ -29,7 +29,7 @@ func folder(t *testing.T) string {
 	return folderOf(t, advisories...)
 }
 
-func folderOf(t *testing.T, advisories ...advisory.Advisory) string {
+func folderOf(t testing.TB, advisories ...advisory.Advisory) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := advisory.Build(t.Context(), dir, built(), advisories); err != nil {

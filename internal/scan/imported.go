@@ -30,9 +30,13 @@ func (c cache) openImported(dir, source string) (*Database, error) {
 	if err != nil {
 		return nil, fault.Undecidedf("reading %s: %w", file, err)
 	}
+	named, err := newNamedReader(reader)
+	if err != nil {
+		return nil, fault.Undecidedf("reading %s: %w", file, err)
+	}
 	return &Database{
-		reader:   reader,
-		provider: v6.NewVulnerabilityProvider(reader),
+		reader:   named,
+		provider: v6.NewVulnerabilityProvider(named),
 		info:     finding.Database{Schema: schema, Built: built, Source: source},
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -99,9 +100,10 @@ func (a Att) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine
 
 // content is what lies under a tag.
 type content struct {
-	digest   v1.Hash // of the manifest; that of an empty one where the tag is not there
-	manifest *v1.Manifest
-	layers   []oci.Signature // in the order of the manifest
+	repository name.Repository
+	digest     v1.Hash // of the manifest; that of an empty one where the tag is not there
+	manifest   *v1.Manifest
+	layers     []oci.Signature // in the order of the manifest
 }
 
 // entries returns the layers, and the bytes of those that are wanted.
@@ -111,10 +113,26 @@ func (a Att) entries(ctx context.Context, c content, wanted func(Entry) bool) []
 		out[i] = describe(a.Format(), layer, layer.Annotations[predicateAnnotation])
 		out[i].vouching = vouching(layer.Annotations)
 	}
-	open := func(_ context.Context, i int) (io.ReadCloser, error) { return c.layers[i].Compressed() }
-	fill(ctx, out, wanted, a.known.reading(c.manifest.Layers, open))
+	fill(ctx, out, wanted, a.known.reading(c.manifest.Layers, a.pulling(c)))
 	a.known.keep(c.manifest.Layers, out)
 	return out
+}
+
+// pulling returns a source that pulls layers by their digests. The layers that the
+// client makes of an image read the whole manifest again for each of them.
+func (a Att) pulling(c content) source {
+	puller := sync.OnceValues(func() (*remote.Puller, error) { return remote.NewPuller(a.remote...) })
+	return func(ctx context.Context, i int) (io.ReadCloser, error) {
+		from, err := puller()
+		if err != nil {
+			return nil, err
+		}
+		layer, err := from.Layer(ctx, c.repository.Digest(c.manifest.Layers[i].Digest.String()))
+		if err != nil {
+			return nil, err
+		}
+		return layer.Compressed()
+	}
 }
 
 // read returns what lies under the tag; no layers where the tag is not there.
@@ -142,7 +160,7 @@ func (a Att) read(ctx context.Context, s attest.Subject) (content, error) {
 	if len(layers) != len(manifest.Layers) {
 		return content{}, fmt.Errorf("reading %s: %d layers of %d can be named", tag, len(layers), len(manifest.Layers))
 	}
-	return content{digest: digest, manifest: manifest, layers: layers}, nil
+	return content{repository: tag.Context(), digest: digest, manifest: manifest, layers: layers}, nil
 }
 
 func (a Att) options() []ociremote.Option {

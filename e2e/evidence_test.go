@@ -30,13 +30,13 @@ func TestCosignAcceptsEachKindOfEvidence(t *testing.T) {
 		"CI_COMMIT_SHA=1f0c5a2b3c4d5e6f708192a3b4c5d6e7f8091a2b", "CI_COMMIT_TAG=v1.4.2")
 
 	p.must("hallmark", "run", image, "--key", "cosign.key", "--vuln-db", database, "--vuln-db-max-age", anyAge,
-		"--evidence", "auto", "--evidence", "licences", "--evidence", "image", "--test-results", "junit.xml", "--sarif", "lint.sarif", "--vex", "vex.json")
+		"--evidence", "auto", "--evidence", "licences", "--evidence", "image", "--evidence", "secrets", "--test-results", "junit.xml", "--sarif", "lint.sarif", "--vex", "vex.json")
 
 	for _, predicateType := range []string{
 		"slsaprovenance1", "openvex",
 		"https://in-toto.io/attestation/test-result/v0.1", "https://in-toto.io/attestation/release/v0.1",
 		"https://www.schemastore.org/schemas/json/sarif-2.1.0.json",
-		"https://hallmark-ci.github.io/licences/v1", "https://hallmark-ci.github.io/image/v1",
+		"https://hallmark-ci.github.io/licences/v1", "https://hallmark-ci.github.io/image/v1", "https://hallmark-ci.github.io/secrets/v1",
 	} {
 		if got := p.cosignVerify("other.pub", predicateType, image); got.code == 0 {
 			t.Errorf("%s: cosign accepts it for a key that did not sign it", predicateType)

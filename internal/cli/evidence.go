@@ -91,17 +91,24 @@ func (a *app) further(v values, job *pipeline.Job) error {
 	if asked(evidenceSecrets) && v.text("sbom-file") != "" {
 		return fault.Usagef("evidence is secrets, and sbom-file is given: then nobody reads the layers")
 	}
-	for _, kind := range []struct{ word, uri string }{
-		{evidenceLicences, attest.TypeLicences}, {evidenceImage, attest.TypeImage}, {evidenceSecrets, attest.TypeSecrets},
-	} {
-		if asked(kind.word) {
-			job.Further = append(job.Further, kind.uri)
-		}
-	}
+	job.Further = append(job.Further, ofTheImage(asked)...)
 	if asked(evidenceVEX) || asked(evidenceAuto) {
 		return usedVEX(job)
 	}
 	return nil
+}
+
+// ofTheImage returns the types of what is told of an image itself.
+func ofTheImage(asked func(word string) bool) []string {
+	var types []string
+	for _, kind := range []struct{ word, uri string }{
+		{evidenceLicences, attest.TypeLicences}, {evidenceImage, attest.TypeImage}, {evidenceSecrets, attest.TypeSecrets},
+	} {
+		if asked(kind.word) {
+			types = append(types, kind.uri)
+		}
+	}
+	return types
 }
 
 // searchSecrets begins a search for secrets in an image.

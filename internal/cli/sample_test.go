@@ -29,22 +29,15 @@ func sample(kind string) (remote.Taggable, error) {
 	case "clean":
 		return imageOf(layer(module("minimist", "1.2.8")))
 	case "leaky": // a token that a later layer removes
-		token := "ghp_" + "1234567890abcdefghijABCDEFGHIJ123456" // opens nothing; in two, so that no tool takes this file for a leak
-		return imageOf(layer(module("minimist", "1.2.8"), file{"app/.env", "HOST=a\nTOKEN=" + token + "\n"}), layer(file{"app/.wh..env", ""}))
+		return leaky()
 	case "hostile": // a package name that plays with the terminal
 		return imageOf(layer(module("min\u001b[2Jimist\u202e\n::error::owned", "1.2.8")))
 	case "nontar":
 		return imageOf(static.NewLayer([]byte(strings.Repeat("this is no tar archive\n", 100)), types.OCIUncompressedLayer))
 	case "wrong-diffid":
 		return wrongDiffID()
-	case "index":
-		return index("linux/amd64", "linux/arm64")
-	case "built": // with BuildKit's SBOM of it
-		return built(false)
-	case "built-elsewhere": // with the SBOM of another image
-		return built(true)
-	case "empty-index":
-		return index()
+	case "index", "empty-index", "built", "built-elsewhere":
+		return sampleIndex(kind)
 	case "artifact":
 		return mutate.ConfigMediaType(ociImage(), "application/vnd.example.config.v1+json"), nil
 	case "unknown-manifest":
@@ -53,6 +46,25 @@ func sample(kind string) (remote.Taggable, error) {
 		return rawManifest{types.OCIManifestSchema1, `{"schemaVersion": 2, "layers": 7}`}, nil
 	}
 	return nil, fmt.Errorf("no sample %q", kind)
+}
+
+func sampleIndex(kind string) (v1.ImageIndex, error) {
+	switch kind {
+	case "index":
+		return index("linux/amd64", "linux/arm64")
+	case "built": // with BuildKit's SBOM of it
+		return built(false)
+	case "built-elsewhere": // with the SBOM of another image
+		return built(true)
+	}
+	return index() // of nothing
+}
+
+// leaky holds a token that opens nothing, in two so that no tool takes this file for
+// a leak.
+func leaky() (v1.Image, error) {
+	token := "ghp_" + "1234567890abcdefghijABCDEFGHIJ123456"
+	return imageOf(layer(module("minimist", "1.2.8"), file{"app/.env", "HOST=a\nTOKEN=" + token + "\n"}), layer(file{"app/.wh..env", ""}))
 }
 
 func ociImage() v1.Image {

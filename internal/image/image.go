@@ -224,9 +224,14 @@ func explainStatus(reference string, status *transport.Error) error {
 		return fault.WithHint(fmt.Errorf("resolving %s: the registry limits the rate of requests (429)", reference),
 			"try again later, or log in for a higher limit")
 	}
+	return fmt.Errorf("resolving %s: %s", reference, answered(status))
+}
+
+// answered says what a registry answered, as far as it keeps to the form.
+func answered(status *transport.Error) string {
 	answer := fmt.Sprintf("%d %s", status.StatusCode, http.StatusText(status.StatusCode))
 	for _, d := range status.Errors {
 		answer += ": " + string(d.Code) + " " + d.Message
 	}
-	return fmt.Errorf("resolving %s: the registry answered %s", reference, plain.Line(answer, 400))
+	return "the registry answered " + plain.Line(answer, 400)
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
@@ -110,7 +111,12 @@ type layerError struct {
 }
 
 // Error implements error.
-func (e *layerError) Error() string { return fmt.Sprintf("reading the layer %s: %v", e.digest, e.err) }
+func (e *layerError) Error() string {
+	if status, ok := errors.AsType[*transport.Error](e.err); ok {
+		return fmt.Sprintf("reading the layer %s: %s", e.digest, answered(status)) // its own text has the page that came
+	}
+	return fmt.Sprintf("reading the layer %s: %v", e.digest, e.err)
+}
 
 // Unwrap returns the cause.
 func (e *layerError) Unwrap() error { return e.err }

@@ -44,7 +44,7 @@ func (r *run) bill(ctx context.Context, img image.Image) (catalog.SBOM, error) {
 // earlier returns the SBOM that this run's signer attested in every format that is
 // asked for.
 func (r *run) earlier(ctx context.Context) (catalog.SBOM, bool) {
-	if !r.job.Reuse || r.readsFiles() || !slices.Contains(r.job.Formats, catalog.CycloneDX) {
+	if !r.reuses() {
 		return catalog.SBOM{}, false
 	}
 	found, err := r.examine(ctx, r.Attached, itself)
@@ -74,6 +74,11 @@ func (r *run) earlier(ctx context.Context) (catalog.SBOM, bool) {
 		}
 	}
 	return bom, true
+}
+
+// reuses reports whether an earlier SBOM would do.
+func (r *run) reuses() bool {
+	return r.job.Reuse && !r.readsFiles() && slices.Contains(r.job.Formats, catalog.CycloneDX)
 }
 
 // readsFiles reports whether evidence is asked for that the files of the image alone

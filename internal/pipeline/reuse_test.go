@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/scan"
+	"github.com/hallmark-ci/hallmark/internal/secrets"
 )
 
 var errPulled = errors.New("the image is pulled")
@@ -27,6 +29,11 @@ func TestAnSBOMThatIsNotTheOneIsMadeAnew(t *testing.T) {
 		"it is of SPDX alone":      func(_ *testing.T, _ *place, job *pipeline.Job) { job.Formats = []catalog.Format{catalog.SPDX} },
 		"scans read other things":  func(_ *testing.T, p *place, _ *pipeline.Job) { p.rooms.Inputs = reading("other things") },
 		"nobody can tell":          func(_ *testing.T, p *place, _ *pipeline.Job) { p.rooms.Inputs = nil },
+		"its files are to be told": func(_ *testing.T, _ *place, job *pipeline.Job) { job.Further = []string{attest.TypeImage} },
+		"secrets are to be looked for": func(_ *testing.T, p *place, job *pipeline.Job) {
+			job.Further = []string{attest.TypeSecrets}
+			p.rooms.Secrets = func() (pipeline.SecretSearch, error) { return secrets.New(secrets.DefaultLimits(), time.Now) }
+		},
 		"it has no seal": func(t *testing.T, p *place, _ *pipeline.Job) {
 			p.replace(t, `{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[]}`)
 		},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -89,6 +91,16 @@ func TestFound(t *testing.T) {
 				t.Errorf("have %+v, want %+v", r, want)
 			}
 		})
+	}
+}
+
+// The version that a report names is the one that is built with.
+func TestTheReportSaysWhatSearched(t *testing.T) {
+	required, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	must(t, err)
+	r := search(t, secrets.DefaultLimits()).Report()
+	if !strings.Contains(string(required), "github.com/zricethezav/gitleaks/v8 v"+r.Version+"\n") || !strings.HasSuffix(r.URI, "@v"+r.Version) {
+		t.Errorf("it is %s %s", r.URI, r.Version)
 	}
 }
 

@@ -1,0 +1,61 @@
+package evidence_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	intoto "github.com/in-toto/attestation/go/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/evidence"
+	"github.com/hallmark-ci/hallmark/internal/forge"
+)
+
+// Each statement, with whatever predicate is made, has the form that in-toto
+// publishes.
+func TestEachStatementIsAsPublished(t *testing.T) {
+	brought := func(content string) []evidence.Brought {
+		return []evidence.Brought{{Path: "f", Content: []byte(content)}}
+	}
+	made := map[string]func() (attest.Predicate, error){
+		"release":  func() (attest.Predicate, error) { return evidence.Release(subject(t), "v1") },
+		"licences": func() (attest.Predicate, error) { return evidence.Licences([]evidence.Licensed{{Name: "a"}}) },
+		"image": func() (attest.Predicate, error) {
+			return evidence.Image([]evidence.ImageFacts{{Config: []byte(`{"config":{}}`)}})
+		},
+		"secrets":  func() (attest.Predicate, error) { return evidence.Secrets([]evidence.Searched{{}}) },
+		"approval": func() (attest.Predicate, error) { return evidence.Approval(forge.Review{}, "3c") },
+		"tests": func() (attest.Predicate, error) {
+			return evidence.TestResult(brought(`<testsuite><testcase name="a"/></testsuite>`), "")
+		},
+		"sarif": func() (attest.Predicate, error) {
+			return evidence.SARIF(brought(`{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}}}]}`))
+		},
+	}
+	recorded, err := filepath.Glob(filepath.Join("testdata", "provenance", "*.json"))
+	must(t, err)
+	for _, path := range recorded {
+		made[path] = func() (attest.Predicate, error) {
+			body, err := os.ReadFile(path)
+			return attest.Predicate{Type: attest.TypeSLSA1, Body: body}, err
+		}
+	}
+	for name, predicate := range made {
+		t.Run(name, func(t *testing.T) {
+			p, err := predicate()
+			must(t, err)
+			st := attest.NewStatement(subject(t), p)
+			st.Type = attest.StatementV1 // as bundles have it
+			encoded, err := st.Encode()
+			must(t, err)
+			var message intoto.Statement
+			must(t, protojson.Unmarshal(encoded, &message))
+			must(t, message.Validate())
+			if message.GetPredicateType() != p.Type || message.GetSubject()[0].GetDigest()["sha256"] != subject(t).Hex() {
+				t.Errorf("it says %s", encoded)
+			}
+		})
+	}
+}

@@ -185,6 +185,7 @@ func (l packedLayer) MediaType() (types.MediaType, error) { return types.OCILaye
 func (l packedLayer) Uncompressed() (io.ReadCloser, error) {
 	return gzip.NewReader(bytes.NewReader(l.stored))
 }
+
 func (l packedLayer) Compressed() (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(l.stored)), nil
 }

@@ -13,7 +13,7 @@ import (
 func (v values) again() pipeline.Again {
 	var out pipeline.Again
 	for _, in := range inputsOf(cmdGate) {
-		if slices.Contains([]string{"image", "registry-username", "registry-password", "gate", "timeout", "log-format", "output", "verify-key"}, in.name) {
+		if slices.Contains([]string{"image", "registry-username", "registry-password", "gate", "timeout", "log-format", "output", "output-dir", "verify-key"}, in.name) {
 			continue
 		}
 		given := v.entries(in.name)

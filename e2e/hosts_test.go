@@ -56,7 +56,7 @@ func testCompiled(t *testing.T, docker *world.Docker) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer modules.Stop()
+	t.Cleanup(func() { _ = modules.Stop() })
 	if err := docker.ImportBuilder(t.Context(), builder, modules); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func testCompiled(t *testing.T, docker *world.Docker) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer registry.Stop()
+	t.Cleanup(func() { _ = registry.Stop() })
 	added, err := docker.AddedBytes(t.Context(), compiled, registry.Host+"/hallmark:compiled")
 	if err != nil {
 		t.Fatal(err)

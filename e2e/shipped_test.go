@@ -128,7 +128,7 @@ func (p *place) says(image, name string, c shippedCase) {
 	if !strings.Contains(compiled, "predicateType: "+predicateType) {
 		predicateType, denied = c.Bad[0].Type, c.Denied
 	}
-	const begin = "\n    - name: key-"
+	const begin = "\n    - name: hallmark-run-with-key-"
 	authorities := strings.Split(compiled, begin)
 	others := func(authority string) bool { return !strings.Contains(authority, "predicateType: "+predicateType+"\n") }
 	found := slices.DeleteFunc(authorities[1:], others)

@@ -5,27 +5,15 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-
-	"github.com/hallmark-ci/hallmark/e2e/internal/world"
 )
 
 // A re-run of a real image takes the SBOM of the first one, and comes to the same:
 // symbols of Go programs, owners and licences are all there. Only times differ.
 func TestAReRunOfARealImageFindsTheSame(t *testing.T) {
-	shared, ok := world.Shared()
-	if !ok {
-		t.Log("the recipes of the real images are not beside this checkout: only small images are run again")
-		return
-	}
-	archive, err := world.SharedArchive(shared)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := newPlace(t, "")
-	p.keys("cosign")
 	images := []string{"app", "oldgo", "big"}
-	if err := world.PushReal(t.Context(), p.host, images...); err != nil {
-		t.Fatal(err)
+	p, archive, ok := newRealPlace(t, images...)
+	if !ok {
+		return
 	}
 	for _, image := range images {
 		run := []string{"run", p.host + "/real/" + image + ":v1", "--key", "cosign.key", "--vuln-db", archive, "--vuln-db-max-age", anyAge}

@@ -176,19 +176,9 @@ func TestPlatformThatFailsFailsTheIndex(t *testing.T) {
 }
 
 func TestRealIndexIsAdmittedLikeItsImages(t *testing.T) {
-	shared, ok := world.Shared()
+	p, archive, ok := newRealPlace(t, "multi")
 	if !ok {
-		t.Log("the recipes of the real images are not beside this checkout: only small indexes were tried")
 		return
-	}
-	archive, err := world.SharedArchive(shared)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := newPlace(t, "")
-	p.keys("cosign")
-	if err := world.PushReal(t.Context(), p.host, "multi"); err != nil {
-		t.Fatal(err)
 	}
 	ref := p.host + "/real/multi"
 	pin := func(flags ...string) string {

@@ -132,3 +132,24 @@ func (p *place) cosignAttest(key, predicateType, file, image string) {
 	p.t.Helper()
 	p.must("cosign", "attest", "-y", "--tlog-upload=false", "--key", key, "--type", predicateType, "--predicate", file, image)
 }
+
+// newRealPlace returns a place with a key pair and real images, and the real
+// database. Where their recipes are not beside this checkout it says so.
+func newRealPlace(t *testing.T, images ...string) (p *place, archive string, ok bool) {
+	t.Helper()
+	shared, ok := world.Shared()
+	if !ok {
+		t.Logf("the recipes of the real images are not beside this checkout: %v were not tried", images)
+		return nil, "", false
+	}
+	archive, err := world.SharedArchive(shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = newPlace(t, "")
+	p.keys("cosign")
+	if err := world.PushReal(t.Context(), p.host, images...); err != nil {
+		t.Fatal(err)
+	}
+	return p, archive, true
+}

@@ -22,9 +22,11 @@ import (
 )
 
 const (
-	keptDatabases = 4              // imported databases that stay in the cache
-	abandoned     = 24 * time.Hour // after which a temporary folder has no owner any more
+	keptDatabases = 4                   // imported databases that stay in the cache
+	abandoned     = 24 * time.Hour      // after which a temporary folder has no owner any more
+	forgotten     = 30 * 24 * time.Hour // after which a note of a database is made anew, if it is still there
 	tempPrefix    = "tmp-"
+	notePrefix    = "right-"
 )
 
 // cache keeps imported databases in folders named after the SHA-256 of what was
@@ -172,7 +174,10 @@ func (c cache) prune(current string) {
 	for _, entry := range entries {
 		info, err := entry.Info()
 		switch {
-		case err != nil || !entry.IsDir():
+		case err != nil:
+		case isNote(entry.Name()) && time.Since(info.ModTime()) > forgotten:
+			_ = os.Remove(filepath.Join(c.dir, entry.Name()))
+		case !entry.IsDir():
 		case strings.HasPrefix(entry.Name(), tempPrefix) && time.Since(info.ModTime()) > abandoned:
 			_ = os.RemoveAll(filepath.Join(c.dir, entry.Name()))
 		case isSum(entry.Name()) && entry.Name() != current:

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -80,6 +81,15 @@ func TestConcurrentImports(t *testing.T) {
 
 // TestTheCacheIsPruned: the databases used last stay, and so does everything
 // that is not the cache's own; what a killed process left goes.
+// writeNote makes a note of some age about a database.
+func writeNote(t *testing.T, path string, age time.Duration) {
+	t.Helper()
+	written := time.Now().Add(-age)
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, written, written)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTheCacheIsPruned(t *testing.T) {
 	cache := t.TempDir()
 	left, fresh := filepath.Join(cache, "tmp-left"), filepath.Join(cache, "tmp-fresh")
@@ -92,6 +102,9 @@ func TestTheCacheIsPruned(t *testing.T) {
 	if err := os.Chtimes(left, yesterday, yesterday); err != nil {
 		t.Fatal(err)
 	}
+	oldNote, newNote := filepath.Join(cache, "right-old"), filepath.Join(cache, "right-new")
+	writeNote(t, oldNote, 31*24*time.Hour)
+	writeNote(t, newNote, 29*24*time.Hour)
 	advisories, err := advisory.Table()
 	if err != nil {
 		t.Fatal(err)
@@ -104,10 +117,16 @@ func TestTheCacheIsPruned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	entries = slices.DeleteFunc(entries, func(path string) bool { return strings.HasPrefix(filepath.Base(path), "right-") })
 	if len(entries) != 4+2 {
 		t.Errorf("the cache holds %v, want four databases, mine and tmp-fresh", entries)
 	}
-	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is still there: %v", left, err)
+	for _, path := range []string{left, oldNote} {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", path, err)
+		}
+	}
+	if _, err := os.Stat(newNote); err != nil {
+		t.Errorf("a note that may still be of use is gone: %v", err)
 	}
 }

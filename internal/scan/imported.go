@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	v6 "github.com/anchore/grype/grype/db/v6"
@@ -93,8 +94,10 @@ func (c cache) note(file string) (string, bool) {
 		return "", false
 	}
 	sum := sha256.Sum256([]byte(whole))
-	return filepath.Join(c.dir, "right-"+hex.EncodeToString(sum[:])+".json"), true
+	return filepath.Join(c.dir, notePrefix+hex.EncodeToString(sum[:])), true
 }
+
+func isNote(name string) bool { return strings.HasPrefix(name, notePrefix) }
 
 // rightBefore reports whether the cache remembers just this file. Whoever can write
 // to the cache can write another database and its checksum into it as well.

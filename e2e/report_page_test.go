@@ -30,7 +30,7 @@ type browser struct {
 // openPage opens a page of the report's golden files, or any other text.
 func openPage(t *testing.T, path string, actions ...chromedp.Action) *browser {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WindowSize(1280, 1600), chromedp.UserDataDir(t.TempDir()))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WindowSize(1280, 1600), chromedp.UserDataDir(profile(t)))
 	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
 	ctx, end := chromedp.NewContext(allocator)
@@ -43,6 +43,18 @@ func openPage(t *testing.T, path string, actions ...chromedp.Action) *browser {
 	before := append([]chromedp.Action{network.Enable(), log.Enable()}, actions...)
 	b.do(append(before, chromedp.Navigate(address))...)
 	return b
+}
+
+// profile returns a folder for a browser, some of whose processes write to it after
+// the browser has ended: what then cannot be removed fails no test.
+func profile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "hallmark-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func (b *browser) listen(event any) {

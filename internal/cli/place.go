@@ -61,12 +61,13 @@ func (a *app) place(v values, args []string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
+	connection := access.Connect()
 	return place{
 		reference:  reference,
-		registry:   image.NewRegistry(access, image.DefaultLimits()),
-		att:        store.NewAtt(access.RemoteOptions(), target),
-		bundles:    store.NewBundles(access, target),
-		signatures: store.NewSignatures(access.RemoteOptions(), target),
+		registry:   image.NewRegistry(connection, image.DefaultLimits()),
+		att:        store.NewAtt(connection.RemoteOptions(), target),
+		bundles:    store.NewBundles(connection, target),
+		signatures: store.NewSignatures(connection.RemoteOptions(), target),
 	}, nil
 }
 

@@ -41,15 +41,16 @@ func (a *app) policyPushJob(ctx context.Context, v values, args []string) error 
 	if err != nil {
 		return err
 	}
+	connection := access.Connect()
 	p := place{
-		registry: image.NewRegistry(access, image.DefaultLimits()), att: store.NewAtt(access.RemoteOptions(), nil),
-		bundles: store.NewBundles(access, nil), signatures: store.NewSignatures(access.RemoteOptions(), nil),
+		registry: image.NewRegistry(connection, image.DefaultLimits()), att: store.NewAtt(connection.RemoteOptions(), nil),
+		bundles: store.NewBundles(connection, nil), signatures: store.NewSignatures(connection.RemoteOptions(), nil),
 	}
 	rooms, err := a.rooms(ctx, v, p, true)
 	if err != nil {
 		return err
 	}
-	artifacts := store.NewArtifacts(access.RemoteOptions())
+	artifacts := store.NewArtifacts(connection.RemoteOptions())
 	digest, err := artifacts.Put(ctx, tag.Context(), set)
 	if err != nil {
 		return err

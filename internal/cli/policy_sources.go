@@ -142,12 +142,13 @@ func (r *policyReader) pull(ctx context.Context, source string) error {
 	if err != nil {
 		return err
 	}
-	registry := image.NewRegistry(access, image.DefaultLimits())
+	connection := access.Connect()
+	registry := image.NewRegistry(connection, image.DefaultLimits())
 	subject, err := registry.Resolve(ctx, reference)
 	if err != nil {
 		return notLoaded(source, err)
 	}
-	signatures, bundles := store.NewSignatures(access.RemoteOptions(), nil), store.NewBundles(access, nil)
+	signatures, bundles := store.NewSignatures(connection.RemoteOptions(), nil), store.NewBundles(connection, nil)
 	if _, err := pipeline.SignedBy(ctx, subject, signatures, bundles, trust); err != nil {
 		return fault.WithHint(notLoaded(source, err), "hallmark policy push signs; policy-key, or policy-identity and policy-oidc-issuer, say whose signature counts")
 	}

@@ -32,13 +32,10 @@ type Access struct {
 	HostLogin Login             // given by the CI host; asked after the docker config
 	Insecure  bool              // allow plain HTTP and untrusted TLS
 	UserAgent string            // sent to the registry
-	Transport http.RoundTripper // nil: a transport with time limits
+	Transport http.RoundTripper // nil: one with time limits
 	Backoff   Backoff           // how failed requests are made again
 	Mirrors   []Mirror          // asked first by a Registry, and by nobody else
 }
-
-// RemoteOptions returns the options that reach registries as a describes.
-func (a Access) RemoteOptions() []remote.Option { return a.optionsOver(a.guarded()) }
 
 func (a Access) optionsOver(transport http.RoundTripper) []remote.Option {
 	return append(a.Backoff.orDefault().options(),

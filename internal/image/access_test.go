@@ -57,7 +57,7 @@ func TestPlainHTTPIsRefusedUnlessAllowedOrAtHome(t *testing.T) {
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.host, test.insecure), func(t *testing.T) {
 			n := &network{}
-			registry := image.NewRegistry(image.Access{Insecure: test.insecure, Transport: n}, image.DefaultLimits())
+			registry := image.NewRegistry(image.Access{Insecure: test.insecure, Transport: n}.Connect(), image.DefaultLimits())
 			_, err := registry.Resolve(t.Context(), test.host+"/app:1")
 			if err == nil {
 				t.Fatal("an image was found where there is none")
@@ -71,7 +71,7 @@ func TestPlainHTTPIsRefusedUnlessAllowedOrAtHome(t *testing.T) {
 
 // A registry that has plain HTTP only: the hint says how to allow that.
 func TestTheRefusalOfPlainHTTPHasAHint(t *testing.T) {
-	_, err := image.NewRegistry(image.Access{Transport: &network{}}, image.DefaultLimits()).Resolve(t.Context(), "10.0.0.1:5000/app:1")
+	_, err := image.NewRegistry(image.Access{Transport: &network{}}.Connect(), image.DefaultLimits()).Resolve(t.Context(), "10.0.0.1:5000/app:1")
 	refused(t, err, "resolving 10.0.0.1:5000/app:1", "refusing plain HTTP to 10.0.0.1:5000")
 	if !strings.Contains(fault.HintOf(err), "insecure-registry") {
 		t.Errorf("hint %q", fault.HintOf(err))
@@ -124,7 +124,7 @@ func TestCredentialsGoToTheirRegistryOnly(t *testing.T) {
 	var home, elsewhere logins
 	homeHost, otherHost := serve(t, home.ask), serve(t, elsewhere.ask)
 	access := image.Access{Login: image.Login{Host: homeHost, Username: "robot", Password: "secret"}}
-	registry := image.NewRegistry(access, image.DefaultLimits())
+	registry := image.NewRegistry(access.Connect(), image.DefaultLimits())
 
 	_, err := registry.Resolve(t.Context(), otherHost+"/app:1")
 	refused(t, err, "the registry refuses access (401)")
@@ -148,7 +148,7 @@ func TestTheLoginOfTheHostComesLast(t *testing.T) {
 	access := image.Access{HostLogin: image.Login{Host: homeHost, Username: "job", Password: "token"}}
 
 	for _, host := range []string{homeHost, otherHost} {
-		_, err := image.NewRegistry(access, image.DefaultLimits()).Resolve(t.Context(), host+"/app:1")
+		_, err := image.NewRegistry(access.Connect(), image.DefaultLimits()).Resolve(t.Context(), host+"/app:1")
 		if err == nil {
 			t.Fatal("an image was found where there is none")
 		}
@@ -160,7 +160,7 @@ func TestTheLoginOfTheHostComesLast(t *testing.T) {
 	auth := base64.StdEncoding.EncodeToString([]byte("from:docker"))
 	must(t, os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, homeHost, auth), 0o600))
 	home.seen = nil
-	_, err := image.NewRegistry(access, image.DefaultLimits()).Resolve(t.Context(), homeHost+"/app:1")
+	_, err := image.NewRegistry(access.Connect(), image.DefaultLimits()).Resolve(t.Context(), homeHost+"/app:1")
 	refused(t, err, "the registry has no such image")
 	if !home.tried("from", "docker") || home.tried("job", "token") {
 		t.Errorf("with a docker login the registry was told %q", home.seen)
@@ -181,7 +181,7 @@ func TestWithoutCredentialsTheDockerConfigIsAsked(t *testing.T) {
 		t.Errorf("the registry was told %q", seen.seen)
 	}
 
-	given := image.NewRegistry(image.Access{Login: image.Login{Host: host, Username: "robot", Password: "secret"}}, image.DefaultLimits())
+	given := image.NewRegistry(image.Access{Login: image.Login{Host: host, Username: "robot", Password: "secret"}}.Connect(), image.DefaultLimits())
 	_, err = given.Resolve(t.Context(), host+"/app:1")
 	refused(t, err, "the registry has no such image")
 	if !seen.tried("robot", "secret") {

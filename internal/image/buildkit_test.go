@@ -48,7 +48,7 @@ func TestWhatBuildKitLeftIsBounded(t *testing.T) {
 					next.ServeHTTP(w, r)
 				})
 			}
-			registry := image.NewRegistry(image.Access{}, image.DefaultLimits())
+			registry := image.NewRegistry(image.Access{}.Connect(), image.DefaultLimits())
 			s := pushBuilt(t, serve(t, counted), layers)
 			err := readStatements(t, registry, s)
 			refused(t, err, strings.TrimSuffix(says, "; all"))
@@ -71,7 +71,7 @@ func TestTooManyStatementsOfBuildKit(t *testing.T) {
 		entries = append(entries, heldIn(t, host, layers.String()[1:]))
 	}
 	pushIndex(t, host+"/app:v1", entries...)
-	_, err := image.NewRegistry(image.Access{}, image.DefaultLimits()).BuildAttestations(t.Context(), subjectOf(t, host+"/app:v1"))
+	_, err := image.NewRegistry(image.Access{}.Connect(), image.DefaultLimits()).BuildAttestations(t.Context(), subjectOf(t, host+"/app:v1"))
 	refused(t, err, "BuildKit left more than 1024 statements in it, the limit")
 }
 
@@ -82,7 +82,7 @@ func TestWhatBuildKitLeft(t *testing.T) {
 	push(t, host+"/app:statement", imageOf(t, statement))
 	digest := digestOf(t, statement)
 	s := pushBuilt(t, host, fmt.Sprintf(`{"mediaType":"application/vnd.in-toto+json","digest":%q,"size":7,"annotations":{"in-toto.io/predicate-type":"https://spdx.dev/Document"}}`, digest))
-	registry := image.NewRegistry(image.Access{}, image.DefaultLimits())
+	registry := image.NewRegistry(image.Access{}.Connect(), image.DefaultLimits())
 	there, err := registry.BuildAttestations(t.Context(), s)
 	must(t, err)
 	want := image.BuildAttestation{PredicateType: "https://spdx.dev/Document", Digest: digest, Size: 7, Of: digestOf(t, empty.Image)}

@@ -57,7 +57,7 @@ func TestFilesRefuses(t *testing.T) {
 	}
 	host := serve(t)
 	push(t, host+"/team/image:v1", empty.Image)
-	registry := image.NewRegistry(image.Access{}, image.DefaultLimits())
+	registry := image.NewRegistry(image.Access{}.Connect(), image.DefaultLimits())
 	subject, err := registry.Resolve(t.Context(), host+"/team/image:v1")
 	must(t, err)
 	if _, err := registry.Files(t.Context(), subject); err == nil || !strings.Contains(err.Error(), "a set of policies is of") {
@@ -71,11 +71,11 @@ func put(t *testing.T, host string, set artifact.Packed) (*image.Registry, strin
 	access := image.Access{}
 	repository, err := name.NewRepository(host + "/team/policies")
 	must(t, err)
-	artifacts := store.NewArtifacts(access.RemoteOptions())
+	artifacts := store.NewArtifacts(access.Connect().RemoteOptions())
 	digest, err := artifacts.Put(t.Context(), repository, set)
 	must(t, err)
 	must(t, artifacts.Name(t.Context(), repository.Tag("v1"), set))
-	return image.NewRegistry(access, image.DefaultLimits()), digest.String()
+	return image.NewRegistry(access.Connect(), image.DefaultLimits()), digest.String()
 }
 
 func TestFiles(t *testing.T) {

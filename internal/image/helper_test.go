@@ -134,7 +134,7 @@ func archive(t *testing.T, content string) []byte {
 }
 
 func anonymous() *image.Registry {
-	return image.NewRegistry(quick(), image.DefaultLimits())
+	return image.NewRegistry(quick().Connect(), image.DefaultLimits())
 }
 
 // open opens what a reference names, and returns the first image of it.

@@ -35,10 +35,10 @@ type Registry struct {
 	limits Limits
 }
 
-// NewRegistry returns a Registry that is reached as access says, by way of its
+// NewRegistry returns a Registry that is reached over a connection, by way of its
 // mirrors, and whose layers keep within limits.
-func NewRegistry(access Access, limits Limits) *Registry {
-	return &Registry{remote: access.optionsOver(access.mirrored()), names: access.NameOptions(), limits: limits}
+func NewRegistry(c *Connection, limits Limits) *Registry {
+	return &Registry{remote: c.mirrored, names: c.access.NameOptions(), limits: limits}
 }
 
 // Image is a container image of one platform, pinned and ready to be read.

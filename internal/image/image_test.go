@@ -173,7 +173,7 @@ func TestWhatIsNoImageIsRefused(t *testing.T) {
 				host = serve(t, instead(http.MethodGet, "/manifests/1", content.answer))
 				reference = host + "/app:1"
 			}
-			_, err := open(t.Context(), image.NewRegistry(image.Access{}, limits), reference)
+			_, err := open(t.Context(), image.NewRegistry(image.Access{}.Connect(), limits), reference)
 			refused(t, err, "opening "+host+"/app", test.says)
 		})
 	}

@@ -106,7 +106,7 @@ func TestALayerThatUnpacksToTooMuchStopsAtTheLimit(t *testing.T) {
 	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
 			push(t, host+"/bomb:"+name, imageOf(t, bomb))
-			content, err := readLayer(t, image.NewRegistry(image.Access{}, limits), host+"/bomb:"+name)
+			content, err := readLayer(t, image.NewRegistry(image.Access{}.Connect(), limits), host+"/bomb:"+name)
 			refused(t, err, "reading the layer", "it unpacks to more than 1048576 bytes")
 			if len(content) > limit {
 				t.Errorf("%d bytes came out", len(content))
@@ -115,7 +115,7 @@ func TestALayerThatUnpacksToTooMuchStopsAtTheLimit(t *testing.T) {
 	}
 	exact := honest(t, zeros[:limit])
 	push(t, host+"/bomb:exact", imageOf(t, exact))
-	if _, err := readLayer(t, image.NewRegistry(image.Access{}, limits), host+"/bomb:exact"); err != nil {
+	if _, err := readLayer(t, image.NewRegistry(image.Access{}.Connect(), limits), host+"/bomb:exact"); err != nil {
 		t.Errorf("a layer of just the limit: %v", err)
 	}
 }
@@ -127,7 +127,7 @@ func TestAnImageThatUnpacksToTooMuchStopsAtTheLimit(t *testing.T) {
 	host := serve(t)
 	third := honest(t, bytes.Repeat([]byte{3}, limit))
 	push(t, host+"/bomb:1", imageOf(t, honest(t, make([]byte, limit)), honest(t, bytes.Repeat([]byte{2}, limit)), third))
-	img, err := open(t.Context(), image.NewRegistry(image.Access{}, limits), host+"/bomb:1")
+	img, err := open(t.Context(), image.NewRegistry(image.Access{}.Connect(), limits), host+"/bomb:1")
 	must(t, err)
 
 	layers, err := img.Content().Layers()

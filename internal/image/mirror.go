@@ -140,7 +140,7 @@ func (m *mirroring) client(ctx context.Context, repository name.Repository) *htt
 	client, known := m.clients[repository.String()]
 	if !known {
 		var err error
-		if client, err = m.access.Client(ctx, repository, "pull"); err != nil {
+		if client, err = m.access.login(ctx, repository, "pull"); err != nil {
 			client = nil
 		}
 		m.clients[repository.String()] = client

@@ -74,7 +74,7 @@ func TestAMirrorIsPulledFrom(t *testing.T) {
 	if origin.count(blobs) != 0 || mirror.count(blobs) != 2 || origin.count(tagged) == 0 || mirror.count(tagged) != 0 {
 		t.Errorf("the registry was asked for %q, the mirror for %q", origin.requests, mirror.requests)
 	}
-	_, err := readLayer(t, image.NewRegistry(access, image.DefaultLimits()), from+"/app@"+digestOf(t, sample(t)))
+	_, err := readLayer(t, image.NewRegistry(access.Connect(), image.DefaultLimits()), from+"/app@"+digestOf(t, sample(t)))
 	must(t, err)
 	if origin.count(manifests) != 0 || mirror.count(manifests) != 1 {
 		t.Errorf("by digest, the registry was asked for %q, the mirror for %q", origin.requests, mirror.requests)
@@ -132,7 +132,7 @@ func TestAMirrorThatIsOfNoUse(t *testing.T) {
 				push(t, to+"/app:1", sample(t))
 			}
 			on, mirror.requests = true, nil
-			_, err := readLayer(t, image.NewRegistry(through(t, from+"="+to), image.DefaultLimits()), from+"/app@"+digestOf(t, sample(t)))
+			_, err := readLayer(t, image.NewRegistry(through(t, from+"="+to).Connect(), image.DefaultLimits()), from+"/app@"+digestOf(t, sample(t)))
 			must(t, err)
 			if mirror.count("GET ") == 0 {
 				t.Error("the mirror was not asked")
@@ -182,7 +182,7 @@ func TestAnArtifactComesFromTheMirror(t *testing.T) {
 	push(t, from+"/db:1", sample(t))
 	push(t, to+"/db:1", sample(t))
 	origin.requests = nil
-	must(t, image.NewRegistry(through(t, from+"="+to), image.DefaultLimits()).Fetch(t.Context(), from+"/db:1", io.Discard))
+	must(t, image.NewRegistry(through(t, from+"="+to).Connect(), image.DefaultLimits()).Fetch(t.Context(), from+"/db:1", io.Discard))
 	if origin.count(blobs) != 0 || mirror.count(blobs) == 0 {
 		t.Errorf("the registry was asked for %q", origin.requests)
 	}

@@ -188,7 +188,7 @@ func TestWhatIsReadOfATagIsOfOneAnswer(t *testing.T) {
 	}, c.before)
 	push(t, host+"/app:1", sample(t))
 	c.times, c.ranges = 1, nil
-	opened, err := image.NewRegistry(quick(), image.DefaultLimits()).OpenAll(t.Context(), host+"/app:1", nil)
+	opened, err := image.NewRegistry(quick().Connect(), image.DefaultLimits()).OpenAll(t.Context(), host+"/app:1", nil)
 	must(t, err)
 	if got, want := opened.Subject().Digest().DigestStr(), digestOf(t, other); got != want {
 		t.Errorf("opened %s, want %s", got, want)
@@ -215,7 +215,7 @@ func TestARegistryThatCutsForEver(t *testing.T) {
 // reads opens an image and reads its only layer.
 func reads(t *testing.T, access image.Access, host string) ([]byte, error) {
 	t.Helper()
-	opened, err := image.NewRegistry(access, image.DefaultLimits()).OpenAll(t.Context(), host+"/app:1", nil)
+	opened, err := image.NewRegistry(access.Connect(), image.DefaultLimits()).OpenAll(t.Context(), host+"/app:1", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +275,7 @@ func TestALongLayerOverABadLink(t *testing.T) {
 	t.Cleanup(server.Close)
 	repository, err := name.NewRepository(strings.TrimPrefix(server.URL, "http://") + "/app")
 	must(t, err)
-	client, err := quick().Client(t.Context(), repository, "pull")
+	client, err := quick().Connect().Client(t.Context(), repository, "pull")
 	must(t, err)
 	answer, err := client.Get(server.URL + "/v2/app/blobs/large")
 	must(t, err)
@@ -321,7 +321,7 @@ func TestAPauseBeforeTheRestEndsWithTheJob(t *testing.T) {
 		}
 		repository, err := name.NewRepository("localhost/app")
 		must(t, err)
-		client, err := access.Client(ctx, repository, "pull")
+		client, err := access.Connect().Client(ctx, repository, "pull")
 		must(t, err)
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/v2/app/blobs/one", nil)
 		must(t, err)

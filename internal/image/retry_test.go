@@ -93,12 +93,12 @@ func pushes(t *testing.T, access image.Access, host string) error {
 	t.Helper()
 	ref, err := name.NewDigest(host + "/app@" + digestOf(t, sample(t)))
 	must(t, err)
-	return remote.Write(ref, sample(t), append(access.RemoteOptions(), remote.WithContext(t.Context()))...)
+	return remote.Write(ref, sample(t), append(access.Connect().RemoteOptions(), remote.WithContext(t.Context()))...)
 }
 
 func pulls(t *testing.T, access image.Access, host string) error {
 	t.Helper()
-	_, err := readLayer(t, image.NewRegistry(access, image.DefaultLimits()), host+"/app:1")
+	_, err := readLayer(t, image.NewRegistry(access.Connect(), image.DefaultLimits()), host+"/app:1")
 	return err
 }
 
@@ -168,7 +168,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 		do      func(*testing.T, image.Access, string) error
 	}{
 		{"GET .*/manifests/1$", func(t *testing.T, a image.Access, host string) error {
-			_, err := open(t.Context(), image.NewRegistry(a, image.DefaultLimits()), host+"/app:1")
+			_, err := open(t.Context(), image.NewRegistry(a.Connect(), image.DefaultLimits()), host+"/app:1")
 			return err
 		}},
 		{"POST .*/uploads/", pushesOneLayer},
@@ -195,7 +195,7 @@ func pushesOneLayer(t *testing.T, access image.Access, host string) error {
 	t.Helper()
 	repo, err := name.NewRepository(host + "/app")
 	must(t, err)
-	return remote.WriteLayer(repo, honest(t, archive(t, "hello")), access.RemoteOptions()...)
+	return remote.WriteLayer(repo, honest(t, archive(t, "hello")), access.Connect().RemoteOptions()...)
 }
 
 // What will be the same next time is asked once.
@@ -203,7 +203,7 @@ func TestAnAnswerThatWillStayIsTaken(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 418, 501} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			u := &unsteady{kind: regexp.MustCompile("GET .*/manifests/"), fail: answers(status), times: 1 << 20}
-			_, err := open(t.Context(), image.NewRegistry(quick(), image.DefaultLimits()), serve(t, u.before)+"/app:1")
+			_, err := open(t.Context(), image.NewRegistry(quick().Connect(), image.DefaultLimits()), serve(t, u.before)+"/app:1")
 			if err == nil || u.seen != 1 {
 				t.Errorf("%d requests came, want 1; error %v", u.seen, err)
 			}
@@ -217,7 +217,7 @@ func TestABodyThatCannotBeReadAgainIsSentOnce(t *testing.T) {
 	repo, err := name.NewRepository(serve(t, u.before) + "/app")
 	must(t, err)
 	layer := stream.NewLayer(io.NopCloser(bytes.NewReader(make([]byte, 1<<10))))
-	refused(t, remote.WriteLayer(repo, layer, quick().RemoteOptions()...), "not now")
+	refused(t, remote.WriteLayer(repo, layer, quick().Connect().RemoteOptions()...), "not now")
 	if u.seen != 1 {
 		t.Errorf("%d requests came, want 1", u.seen)
 	}
@@ -229,7 +229,7 @@ func TestATagIsWrittenOnce(t *testing.T) {
 	u := &unsteady{kind: regexp.MustCompile("PUT .*/manifests/1"), fail: answers(503), times: 1}
 	ref, err := name.NewTag(serve(t, u.before) + "/app:1")
 	must(t, err)
-	refused(t, remote.Write(ref, sample(t), quick().RemoteOptions()...), "not now")
+	refused(t, remote.Write(ref, sample(t), quick().Connect().RemoteOptions()...), "not now")
 	if u.seen != 1 {
 		t.Errorf("%d requests came, want 1", u.seen)
 	}
@@ -243,7 +243,7 @@ func TestAStreamOfHTTP2ThatIsReset(t *testing.T) {
 	t.Cleanup(server.Close)
 	access := quick()
 	access.Insecure = true
-	_, err := open(t.Context(), image.NewRegistry(access, image.DefaultLimits()), strings.TrimPrefix(server.URL, "https://")+"/app:1")
+	_, err := open(t.Context(), image.NewRegistry(access.Connect(), image.DefaultLimits()), strings.TrimPrefix(server.URL, "https://")+"/app:1")
 	refused(t, err, "no such image")
 	if u.seen != 3 {
 		t.Errorf("%d requests came, want 3", u.seen)
@@ -267,7 +267,7 @@ func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 func waited(ctx context.Context, u *unsteady) (time.Duration, error) {
 	u.kind = regexp.MustCompile("GET .*/manifests/")
 	start := time.Now()
-	_, err := open(ctx, image.NewRegistry(u.inside(), image.DefaultLimits()), "localhost/app:1")
+	_, err := open(ctx, image.NewRegistry(u.inside().Connect(), image.DefaultLimits()), "localhost/app:1")
 	return time.Since(start), err
 }
 
@@ -349,7 +349,7 @@ func TestAnUploadIsNotBegunAnew(t *testing.T) {
 				start := time.Now()
 				repo, err := name.NewRepository("localhost/app")
 				must(t, err)
-				err = remote.WriteLayer(repo, honest(t, archive(t, "hello")), append(u.inside().RemoteOptions(), remote.WithContext(ctx))...)
+				err = remote.WriteLayer(repo, honest(t, archive(t, "hello")), append(u.inside().Connect().RemoteOptions(), remote.WithContext(ctx))...)
 				if took := time.Since(start); err == nil || took != test.took || u.seen != 1 {
 					t.Errorf("it took %s and %d requests, want %s and 1; error %v", took, u.seen, test.took, err)
 				}

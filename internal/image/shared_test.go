@@ -205,7 +205,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	w := newTwins(t)
 	dir := t.TempDir()
 	limits := image.Limits{Layers: 10, UnpackedLayer: 4 << 20, UnpackedTotal: int64(len(w.base.stored)) - 1}
-	opened, err := image.NewRegistry(image.Access{}, limits).OpenAll(t.Context(), w.host+"/app:1", nil)
+	opened, err := image.NewRegistry(image.Access{}.Connect(), limits).OpenAll(t.Context(), w.host+"/app:1", nil)
 	must(t, err)
 	opened.ShareLayers(dir)
 	stored, err := layersOf(t, opened.Images()[0])[0].Compressed()

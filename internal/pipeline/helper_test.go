@@ -56,9 +56,9 @@ func newPlace(t *testing.T) *place {
 	p.push(t, sample(t, vulnerable))
 
 	access := image.Access{UserAgent: "hallmark/test"}
-	att := store.NewAtt(access.RemoteOptions(), nil)
+	att := store.NewAtt(access.Connect().RemoteOptions(), nil)
 	p.rooms = pipeline.Rooms{
-		Images:   image.NewRegistry(access, image.DefaultLimits()),
+		Images:   image.NewRegistry(access.Connect(), image.DefaultLimits()),
 		Catalog:  cataloged,
 		Database: opened(scanner{}),
 		Signer:   p.key,

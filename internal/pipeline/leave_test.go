@@ -15,7 +15,7 @@ import (
 // inBoth lets a place keep attestations in both formats.
 func (p *place) inBoth() {
 	access := image.Access{UserAgent: "hallmark/test"}
-	att, bundles := store.NewAtt(access.RemoteOptions(), nil), store.NewBundles(access, nil)
+	att, bundles := store.NewAtt(access.Connect().RemoteOptions(), nil), store.NewBundles(access.Connect(), nil)
 	p.rooms.Stores = []pipeline.Store{att, bundles}
 	p.rooms.Attached = store.All{att, bundles}
 }

@@ -40,12 +40,13 @@ type Access interface {
 type Bundles struct {
 	access Access
 	target *name.Repository
+	apis   *apis
 }
 
 // NewBundles returns the store. Bundles lie in target, or beside the image if
 // target is nil.
 func NewBundles(access Access, target *name.Repository) Bundles {
-	return Bundles{access: access, target: target}
+	return Bundles{access: access, target: target, apis: &apis{}}
 }
 
 // Format returns bundle.
@@ -74,7 +75,11 @@ func (b Bundles) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", b.Location(s), err)
 	}
-	entries, err := r.all(ctx)
+	found, err := r.list(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", b.Location(s), explain(ctx, err))
+	}
+	entries, err := r.settled(ctx, found.descriptors, func(Entry) bool { return true })
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", b.Location(s), explain(ctx, err))
 	}
@@ -84,40 +89,31 @@ func (b Bundles) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 // relists bounds how often a list is read that changes while it is read.
 const relists = 4
 
-// all reads what is listed. A manifest that was replaced after it was listed is
-// not there to be read, and what replaced it was not listed yet: then the list is
-// read again.
-func (r referring) all(ctx context.Context) (entries []Entry, err error) {
-	for range relists {
+// settled reads what was listed. A manifest that was replaced after it was listed is
+// not there to be read, and what replaced it was not listed yet; one that another
+// writer removed may be on its way back. Then the list is read again.
+func (r referring) settled(ctx context.Context, listed []v1.Descriptor, wanted func(Entry) bool) ([]Entry, error) {
+	for attempt := 0; ; attempt++ {
+		entries := r.entries(ctx, listed, wanted)
+		gone := slices.ContainsFunc(entries, func(e Entry) bool { return errors.Is(e.Err, errNotThere) })
+		if !gone || attempt == relists {
+			return entries, nil
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return nil, err
+		}
 		found, err := r.list(ctx)
 		if err != nil {
 			return nil, err
 		}
-		entries = r.entries(ctx, found.descriptors, func(Entry) bool { return true })
-		if !slices.ContainsFunc(entries, func(e Entry) bool { return e.Unread }) {
-			break
-		}
-		now, err := r.list(ctx)
-		if err != nil {
-			return nil, err
-		}
-		listed := digestsIn(now.descriptors)
-		if !slices.ContainsFunc(entries, func(e Entry) bool { return e.Unread && !slices.Contains(listed, e.Digest) }) {
-			break
-		}
+		listed = found.descriptors
 	}
-	return entries, nil
-}
-
-// lists reports whether a manifest is listed now.
-func (r referring) lists(ctx context.Context, digest string) (bool, error) {
-	found, err := r.list(ctx)
-	return slices.Contains(digestsIn(found.descriptors), digest), err
 }
 
 // referring is what refers to one subject, in one repository.
 type referring struct {
 	manifests
+	apis    *apis
 	subject attest.Subject
 	remote  []remote.Option
 }
@@ -129,7 +125,7 @@ func (b Bundles) open(ctx context.Context, s attest.Subject, actions string) (re
 		return referring{}, explain(ctx, err)
 	}
 	options := append(b.access.RemoteOptions(), remote.WithContext(ctx))
-	return referring{manifests: manifests{http: client, repo: repository}, subject: s, remote: options}, nil
+	return referring{manifests: manifests{http: client, repo: repository}, apis: b.apis, subject: s, remote: options}, nil
 }
 
 // referrerList is what a registry lists, by its API or under the fallback tag.
@@ -143,6 +139,9 @@ type referrerList struct {
 
 // list asks the referrers API, and reads the fallback tag where there is none.
 func (r referring) list(ctx context.Context) (referrerList, error) {
+	if r.apis.isMissing(r.repo) {
+		return r.fallback(ctx)
+	}
 	all, err := r.referrers(ctx, r.subject.Digest().DigestStr())
 	if err == nil {
 		return referrerList{api: true, descriptors: bundlesIn(all)}, nil
@@ -150,6 +149,7 @@ func (r referring) list(ctx context.Context) (referrerList, error) {
 	if !errors.Is(err, errNoReferrersAPI) {
 		return referrerList{}, err
 	}
+	r.apis.missing(r.repo)
 	return r.fallback(ctx)
 }
 
@@ -248,11 +248,14 @@ type referrer struct {
 	other bool    // it holds none
 }
 
+// errNotThere is said of a manifest that a list names and the registry does not have.
+var errNotThere = errors.New("it is listed, and not there")
+
 // resolve reads the manifest of an entry.
 func (r referring) resolve(ctx context.Context, e *referrer) {
 	raw, err := r.get(ctx, e.Digest)
 	if err == nil && raw == nil {
-		err = errors.New("it is listed, and not there")
+		err = errNotThere
 	}
 	if err != nil {
 		e.Err, e.Unread = fmt.Errorf("reading the referrer %s: %w", e.Digest, explain(ctx, err)), true

@@ -36,7 +36,7 @@ type place struct {
 	host    string
 	subject attest.Subject
 	image   v1.Descriptor
-	access  image.Access
+	access  *image.Connection
 	options []remote.Option // of access
 
 	mu       sync.Mutex
@@ -47,7 +47,7 @@ type place struct {
 // newPlace starts a registry on loopback and pushes an image to it.
 func newPlace(t *testing.T, options ...registry.Option) *place {
 	t.Helper()
-	p := &place{access: image.Access{Backoff: image.Backoff{Attempts: 2, Delay: time.Millisecond}}}
+	p := &place{access: image.Access{Backoff: image.Backoff{Attempts: 2, Delay: time.Millisecond}}.Connect()}
 	p.options = p.access.RemoteOptions()
 	inner := registry.New(append(options, registry.Logger(log.New(io.Discard, "", 0)))...)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -88,12 +88,13 @@ func newReferrerWriter(r referring, b Bundles, signed []Signed, mine func(attest
 
 // giving returns the bundles that give way.
 func (w *referrerWriter) giving(ctx context.Context, descriptors []v1.Descriptor) ([]rank, error) {
+	entries, err := w.settled(ctx, descriptors, w.judge.worthReading)
+	if err != nil {
+		return nil, explain(ctx, err)
+	}
 	var old []rank
-	for _, e := range w.entries(ctx, descriptors, w.judge.worthReading) {
+	for _, e := range entries {
 		if e.Unread {
-			if listed, err := w.lists(ctx, e.Digest); err == nil && !listed {
-				continue // it gave way to another writer's in the meantime
-			}
 			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
 				"and if it stays so, repair this referrer or remove it from the list: the others are evidence, too")
 		}

@@ -7,6 +7,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -38,6 +39,33 @@ func (o Opened) share() error {
 		}
 	}
 	return nil
+}
+
+// severalAtOnce bounds the layers, as they are stored, of images that are read at the
+// same time, in bytes: 128 MiB. What two images unpack to, and what is found in
+// them, is in memory together.
+const severalAtOnce = 128 << 20
+
+// AtOnce returns how many of the images may be read at the same time: one where
+// several share a layer, which would be pulled twice, or where they are large.
+func (o Opened) AtOnce() int {
+	if o.shared == nil || len(o.shared.kept) > 0 {
+		return 1
+	}
+	total := int64(0)
+	for _, img := range o.images {
+		manifest, err := img.content.Manifest()
+		if err != nil {
+			return 1
+		}
+		for _, layer := range manifest.Layers {
+			total += layer.Size
+		}
+	}
+	if total > severalAtOnce {
+		return 1
+	}
+	return max(1, min(len(o.images), runtime.GOMAXPROCS(0)))
 }
 
 // sharedLayers keeps the layers in a folder that several images have. The first

@@ -1,11 +1,13 @@
 package image_test
 
 import (
+	"encoding/json"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -278,5 +280,49 @@ func TestALayerThatImagesShareIsPulledOnce(t *testing.T) {
 	must(t, err)
 	if hash(content) != hash(w.base.stored) {
 		t.Error("what is kept is not what was pushed")
+	}
+}
+
+// claiming returns an entry for an image of which the manifest says that its layer
+// has that size.
+func claiming(t *testing.T, host string, img v1.Image, size int64) v1.Descriptor {
+	t.Helper()
+	e := entry(t, host, img, "linux/arm64")
+	manifest, err := img.Manifest()
+	must(t, err)
+	manifest = manifest.DeepCopy()
+	manifest.Layers[0].Size = size
+	raw, err := json.Marshal(manifest)
+	must(t, err)
+	e.Digest, e.Size = hash(raw), int64(len(raw))
+	push(t, host+"/app@"+e.Digest.String(), rawManifest(raw))
+	return e
+}
+
+// Images that have a layer in common are read one after the other, so that it is
+// pulled once; so are large ones, whose contents would be in memory together.
+func TestHowManyImagesAreReadAtOnce(t *testing.T) {
+	two := min(2, runtime.GOMAXPROCS(0))
+	amd, arm := honest(t, archive(t, "amd64")), honest(t, archive(t, "arm64"))
+	for name, test := range map[string]struct {
+		amd, arm v1.Image
+		size     int64 // of the second's layer, as its manifest says
+		want     int
+	}{
+		"a layer in common":    {imageOf(t, amd), imageOf(t, amd, arm), int64(len(amd.stored)), 1},
+		"nothing in common":    {imageOf(t, amd), imageOf(t, arm), int64(len(arm.stored)), two},
+		"large ones":           {imageOf(t, amd), imageOf(t, arm), 128 << 20, 1},
+		"just not large":       {imageOf(t, amd), imageOf(t, arm), 128<<20 - int64(len(amd.stored)), two},
+		"the same layer twice": {imageOf(t, amd, amd), imageOf(t, arm), int64(len(arm.stored)), two},
+	} {
+		t.Run(name, func(t *testing.T) {
+			host := serve(t)
+			pushIndex(t, host+"/app:1", entry(t, host, test.amd, "linux/amd64"), claiming(t, host, test.arm, test.size))
+			opened, err := anonymous().OpenAll(t.Context(), host+"/app:1", nil)
+			must(t, err)
+			if got := opened.AtOnce(); got != test.want {
+				t.Errorf("%d at once, want %d", got, test.want)
+			}
+		})
 	}
 }

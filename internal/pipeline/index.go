@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/evidence"
@@ -37,18 +39,8 @@ func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner
 	if err != nil {
 		return err
 	}
-	for i, p := range platforms {
-		if err := p.leave(ctx, p.predicates); err != nil {
-			return fmt.Errorf("platform %s: %w", p.result.Platform, err)
-		}
-		p.gate(ctx)
-		if err := p.sayVerdict(ctx); err != nil {
-			return fmt.Errorf("platform %s: %w", p.result.Platform, err)
-		}
-		r.result.Platforms[i] = p.result
-		for _, note := range p.result.Notes {
-			r.note("%s: %s", p.result.Platform, note)
-		}
+	if err := r.markAll(ctx, platforms); err != nil {
+		return err
 	}
 	if left := opened.LeftOut(); len(left) > 0 {
 		r.note("the index itself was not marked: %s was not examined; deploy the images by their digests", strings.Join(left, ", "))
@@ -64,27 +56,68 @@ func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner
 	return r.sayVerdict(ctx)
 }
 
-// examineAll examines the images one after the other, so that what they share is
-// pulled once.
+// examineAll examines the images, as many at once as they say. One that fails does
+// not end the others.
 func (r *run) examineAll(ctx context.Context, opened image.Opened, scanner Scanner) ([]platformRun, error) {
-	platforms := make([]platformRun, 0, len(opened.Images()))
-	for _, img := range opened.Images() {
-		one := platformRun{run: newRun(r.job, r.Rooms)}
+	platforms := make([]platformRun, len(opened.Images()))
+	for i, img := range opened.Images() {
+		one := newRun(r.job, r.Rooms)
 		one.result.Subject, one.result.Platform, one.index = img.Subject(), img.Platform(), opened.Subject()
 		one.buildKit = r.buildKit
-		predicates, err := one.inspect(ctx, img, scanner)
-		r.adopt(one.run)
-		if err != nil {
-			return nil, fmt.Errorf("platform %s: %w", img.Platform(), err)
-		}
-		one.predicates = predicates
-		platforms = append(platforms, one)
+		platforms[i] = platformRun{run: one}
 	}
-	return platforms, nil
+	err := eachPlatform(platforms, opened.AtOnce(), func(p *platformRun, i int) (err error) {
+		p.predicates, err = p.inspect(ctx, opened.Images()[i], scanner)
+		return err
+	})
+	for _, p := range platforms {
+		r.result.Platforms = append(r.result.Platforms, p.result)
+	}
+	return platforms, err
 }
 
-// adopt keeps what came of a platform's run so far.
-func (r *run) adopt(one *run) { r.result.Platforms = append(r.result.Platforms, one.result) }
+// marking is how many platforms are written to at once: most of that is waiting
+// for the registry.
+const marking = 4
+
+// markAll attaches to every platform's image what is said about it, and gates it.
+func (r *run) markAll(ctx context.Context, platforms []platformRun) error {
+	err := eachPlatform(platforms, marking, func(p *platformRun, _ int) error {
+		if err := p.leave(ctx, p.predicates); err != nil {
+			return err
+		}
+		p.gate(ctx)
+		return p.sayVerdict(ctx)
+	})
+	for i, p := range platforms {
+		r.result.Platforms[i] = p.result
+		for _, note := range p.result.Notes {
+			r.note("%s: %s", p.result.Platform, note)
+		}
+	}
+	return err
+}
+
+// eachPlatform does something for every platform, some at once, and returns the
+// first one's error in the order of the index, which names the platform.
+func eachPlatform(platforms []platformRun, atOnce int, do func(p *platformRun, i int) error) error {
+	failures := make([]error, len(platforms))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i := range platforms {
+		group.Go(func() error {
+			failures[i] = do(&platforms[i], i)
+			return nil
+		})
+	}
+	_ = group.Wait() // each failure is kept beside its platform
+	for i, err := range failures {
+		if err != nil {
+			return fmt.Errorf("platform %s: %w", platforms[i].result.Platform, err)
+		}
+	}
+	return nil
+}
 
 // aggregate makes what is said about the index itself: its images and what is in
 // any of them, under the types that its images have, too, so that a policy reads

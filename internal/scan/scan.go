@@ -44,8 +44,7 @@ import (
 // build information would say it too, but not in every kind of build.
 const grypeVersion = "0.120.1"
 
-// Database is an open vulnerability database. It is not for use by several
-// goroutines at once.
+// Database is an open vulnerability database. It is safe for concurrent use.
 type Database struct {
 	reader   v6.Reader
 	provider vulnerability.Provider

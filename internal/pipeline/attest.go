@@ -10,8 +10,10 @@ func Attest(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 	if err := r.resolve(ctx); err != nil {
 		return r.result, err
 	}
-	err := r.leave(ctx, job.Brought)
-	return r.result, err
+	if err := r.leave(ctx, job.Brought); err != nil {
+		return r.result, err
+	}
+	return r.result, r.stay(ctx)
 }
 
 func (r *run) resolve(ctx context.Context) error {

@@ -34,7 +34,11 @@ func (r *run) complete(ctx context.Context, sets []set) error {
 			}
 			signed = append(signed, one)
 		}
-		if _, err := s.store.Attach(ctx, r.result.Subject, signed, func(attest.Envelope) bool { return false }); err != nil {
+		watched, err := s.store.Attach(ctx, r.result.Subject, signed, func(attest.Envelope) bool { return false })
+		if err == nil {
+			_, err = watched.Settle()
+		}
+		if err != nil {
 			if ctx.Err() != nil {
 				return err
 			}

@@ -48,12 +48,7 @@ func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner
 		r.result.Verdict = policy.Together(verdicts(r.result)...)
 		return nil
 	}
-	if err := r.leave(ctx, aggregate); err != nil {
-		return err
-	}
-	r.gate(ctx)
-	r.result.Verdict = policy.Together(append([]policy.Verdict{r.result.Verdict}, verdicts(r.result)...)...)
-	return r.sayVerdict(ctx)
+	return r.mark(ctx, aggregate)
 }
 
 // examineAll examines the images, as many at once as they say. One that fails does
@@ -83,11 +78,7 @@ const marking = 4
 // markAll attaches to every platform's image what is said about it, and gates it.
 func (r *run) markAll(ctx context.Context, platforms []platformRun) error {
 	err := eachPlatform(platforms, marking, func(p *platformRun, _ int) error {
-		if err := p.leave(ctx, p.predicates); err != nil {
-			return err
-		}
-		p.gate(ctx)
-		return p.sayVerdict(ctx)
+		return p.mark(ctx, p.predicates)
 	})
 	for i, p := range platforms {
 		r.result.Platforms[i] = p.result

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,7 +21,44 @@ type set struct {
 	part   bool           // the signer has more in another store
 }
 
-// leave signs predicates, attaches them, and reads them back.
+// mark attaches what is said about the subject, gates it, and attaches the verdict.
+func (r *run) mark(ctx context.Context, predicates []attest.Predicate) error {
+	if err := r.leave(ctx, predicates); err != nil {
+		return err
+	}
+	r.gate(ctx)
+	return r.seal(ctx)
+}
+
+// seal attaches the verdict and waits until all that this run attached stays. The
+// watch goes on from the first write to the last: between them it costs no time. If
+// another job's attestations took the place of this run's until then, the verdict is
+// about them, too, and is made again.
+func (r *run) seal(ctx context.Context) error {
+	for {
+		judged := r.overtaken()
+		if err := r.sayVerdict(ctx); err != nil {
+			return err
+		}
+		if err := r.stay(ctx); err != nil || r.overtaken() == judged {
+			return err
+		}
+		r.gate(ctx)
+	}
+}
+
+// stay waits until all that this run attached stays. What is there instead of it is
+// read.
+func (r *run) stay(ctx context.Context) error {
+	lost, err := r.settle(ctx)
+	if err != nil || len(lost) == 0 {
+		return err
+	}
+	return r.readBack(ctx)
+}
+
+// leave signs predicates, attaches them, and reads them back. Whether they stay is
+// still watched.
 func (r *run) leave(ctx context.Context, predicates []attest.Predicate) error {
 	sets, err := r.sign(ctx, predicates)
 	if err != nil {
@@ -37,7 +75,20 @@ func (r *run) leave(ctx context.Context, predicates []attest.Predicate) error {
 	if err := r.complete(ctx, sets); err != nil {
 		return err
 	}
-	return r.readBack(ctx, sets)
+	r.supersede(predicates)
+	r.sets = append(r.sets, sets...)
+	return r.readBack(ctx)
+}
+
+// supersede forgets what this run said earlier and says anew.
+func (r *run) supersede(predicates []attest.Predicate) {
+	anew := func(s store.Signed) bool {
+		return slices.ContainsFunc(predicates, func(p attest.Predicate) bool { return attest.SameType(p.Type, s.PredicateType) })
+	}
+	for i := range r.sets {
+		r.sets[i].signed = slices.DeleteFunc(r.sets[i].signed, anew)
+		r.sets[i].there = slices.DeleteFunc(r.sets[i].there, anew)
+	}
 }
 
 // sign makes the complete set for each store, in the form that its readers
@@ -167,7 +218,8 @@ func saying(some []verify.Verified, p attest.Predicate) (attest.Envelope, bool) 
 	return some[i].Envelope(), true
 }
 
-// attach gives each store its set.
+// attach gives each store its set. One after the other: what is superseded in one
+// of them is not written to the next.
 func (r *run) attach(ctx context.Context, sets []set) error {
 	if !r.job.Push && r.result.Platform != "" {
 		return nil // the index says so
@@ -178,22 +230,41 @@ func (r *run) attach(ctx context.Context, sets []set) error {
 	}
 	end := r.stage("attach")
 	attached := 0
-	var superseded []string
 	for i, s := range sets {
-		s = s.without(superseded)
+		if i > 0 {
+			if _, err := r.settle(ctx); err != nil {
+				end("", err)
+				return err
+			}
+		}
+		s = s.without(r.lost)
 		sets[i] = s // of another job, that may not have come to this store yet
-		receipt, err := s.store.Attach(ctx, r.result.Subject, s.signed, r.replaces)
+		watched, err := s.store.Attach(ctx, r.result.Subject, s.signed, r.replaces)
 		if err != nil {
 			end("", err)
 			return err
 		}
-		r.noteStale(receipt)
-		superseded = append(superseded, receipt.Superseded...)
+		r.watched = append(r.watched, watched)
 		attached += len(s.signed)
 	}
 	r.result.Pushed = true
 	end(plain.Count(attached, "attestation"), nil)
 	return nil
+}
+
+// settle waits until what was attached stays, and returns the types of which another
+// job of this signer attached a newer one meanwhile.
+func (r *run) settle(ctx context.Context) (lost []string, err error) {
+	for _, w := range r.watched {
+		receipt, err := w.Settle()
+		if err != nil {
+			return nil, err
+		}
+		r.noteStale(receipt)
+		lost = append(lost, receipt.Superseded...)
+	}
+	r.watched, r.lost = nil, append(r.lost, lost...)
+	return lost, ctx.Err()
 }
 
 // noteStale tells what gave way and is there all the same.
@@ -217,29 +288,42 @@ func (r *run) mine(e attest.Envelope) bool {
 }
 
 // readBack examines what the registry holds now and finds this run's own
-// attestations in it.
-func (r *run) readBack(ctx context.Context, sets []set) error {
+// attestations in it. What another writer has just overwritten is written again.
+func (r *run) readBack(ctx context.Context) error {
 	end := r.stage("verify")
-	from := r.Attached
-	if !r.job.Push {
-		from = unpushed{Lister: r.Attached, sets: sets, replaces: r.replaces}
+	err := r.findOwn(ctx)
+	if _, absent := errors.AsType[absentError](err); absent && len(r.watched) > 0 {
+		if _, err = r.settle(ctx); err == nil {
+			err = r.findOwn(ctx)
+		}
 	}
-	examined, err := r.examine(ctx, from, everybody)
 	if err != nil {
 		end("", err)
 		return err
 	}
-	r.result.Examination = examined
-	for _, s := range sets {
+	end(plain.Count(len(r.result.Verified), "attestation")+" verified", nil)
+	return nil
+}
+
+func (r *run) findOwn(ctx context.Context) error {
+	from := r.Attached
+	if !r.job.Push {
+		from = unpushed{Lister: r.Attached, sets: r.sets, replaces: r.replaces}
+	}
+	examined, err := r.examine(ctx, from, everybody)
+	if err != nil {
+		return err
+	}
+	r.result.Examination, r.result.Attached, r.left = examined, nil, nil
+	for _, s := range r.sets {
 		for _, one := range slices.Concat(s.there, s.signed) {
 			r.left = append(r.left, one.Envelope.Digest())
 		}
 	}
-	for _, s := range sets {
+	for _, s := range r.sets {
 		for _, expected := range slices.Concat(s.there, s.signed) {
 			own, err := r.own(examined, expected)
 			if err != nil {
-				end("", err)
 				return err
 			}
 			if !slices.ContainsFunc(r.result.Attached, func(v verify.Verified) bool { return sameClaim(v, own) }) {
@@ -247,7 +331,6 @@ func (r *run) readBack(ctx context.Context, sets []set) error {
 			}
 		}
 	}
-	end(plain.Count(len(examined.Verified), "attestation")+" verified", nil)
 	return nil
 }
 

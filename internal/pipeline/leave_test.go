@@ -126,12 +126,12 @@ type leavingBehind struct {
 	sets int
 }
 
-func (l *leavingBehind) Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (store.Receipt, error) {
+func (l *leavingBehind) Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (*store.Watched, error) {
 	if l.sets++; l.sets > 1 {
-		return store.Receipt{}, errors.New("the registry is full")
+		return nil, errors.New("the registry is full")
 	}
 	_, err := l.Store.Attach(ctx, s, signed, mine)
-	return store.Receipt{Stale: []string{"sha256:old"}}, err
+	return store.Settled(store.Receipt{Stale: []string{"sha256:old"}}), err
 }
 
 // What is left behind, and what could not be completed, is told to whoever attests.

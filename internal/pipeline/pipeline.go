@@ -67,7 +67,7 @@ type Store interface {
 	Format() store.Format
 	// StatementType is the version of in-toto statements that its readers expect.
 	StatementType() string
-	Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (store.Receipt, error)
+	Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (*store.Watched, error)
 }
 
 // Progress is told of each stage as it begins and ends.
@@ -202,9 +202,5 @@ func (r *run) runImage(ctx context.Context, img image.Image, scanner Scanner) er
 	if err != nil {
 		return err
 	}
-	if err := r.leave(ctx, predicates); err != nil {
-		return err
-	}
-	r.gate(ctx)
-	return r.sayVerdict(ctx)
+	return r.mark(ctx, predicates)
 }

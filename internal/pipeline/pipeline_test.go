@@ -373,14 +373,14 @@ type failingStore struct {
 	err error
 }
 
-func (s failingStore) Attach(context.Context, attest.Subject, []store.Signed, func(attest.Envelope) bool) (store.Receipt, error) {
-	return store.Receipt{}, s.err
+func (s failingStore) Attach(context.Context, attest.Subject, []store.Signed, func(attest.Envelope) bool) (*store.Watched, error) {
+	return nil, s.err
 }
 
 type forgetful struct{ pipeline.Store }
 
-func (forgetful) Attach(context.Context, attest.Subject, []store.Signed, func(attest.Envelope) bool) (store.Receipt, error) {
-	return store.Receipt{}, nil
+func (forgetful) Attach(context.Context, attest.Subject, []store.Signed, func(attest.Envelope) bool) (*store.Watched, error) {
+	return store.Settled(store.Receipt{}), nil
 }
 
 type unreadable struct{ pipeline.Lister }

@@ -11,7 +11,6 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/image"
-	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
@@ -53,16 +52,7 @@ func (r *run) rescanImage(ctx context.Context, img image.Image, scanner Scanner)
 	if err != nil {
 		return err
 	}
-	return r.renew(ctx, p)
-}
-
-// renew attaches a scan, and decides again.
-func (r *run) renew(ctx context.Context, scan attest.Predicate) error {
-	if err := r.leave(ctx, []attest.Predicate{scan}); err != nil {
-		return err
-	}
-	r.gate(ctx)
-	return r.sayVerdict(ctx)
+	return r.mark(ctx, []attest.Predicate{p})
 }
 
 // rescanIndex renews the scans of an index's images, then that of the index.
@@ -89,12 +79,7 @@ func (r *run) rescanIndex(ctx context.Context, opened image.Opened, scanner Scan
 		return err
 	}
 	r.result.Scan, r.result.ScanBody = &merged, p.Body
-	if err := r.leave(ctx, []attest.Predicate{p}); err != nil {
-		return err
-	}
-	r.gate(ctx)
-	r.result.Verdict = policy.Together(append([]policy.Verdict{r.result.Verdict}, verdicts(r.result)...)...)
-	return r.sayVerdict(ctx)
+	return r.mark(ctx, []attest.Predicate{p})
 }
 
 // attestedSBOM returns the SBOM that is attested to the image: this signer's own,

@@ -90,7 +90,11 @@ func (r *run) signBundle(ctx context.Context, s Store) (string, error) {
 		return "", err
 	}
 	signed := store.Signed{PredicateType: attest.TypeSignature, Envelope: envelope}
-	receipt, err := s.Attach(ctx, subject, []store.Signed{signed}, r.mine)
+	watched, err := s.Attach(ctx, subject, []store.Signed{signed}, r.mine)
+	if err != nil {
+		return "", err
+	}
+	receipt, err := watched.Settle()
 	if err != nil {
 		return "", err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
+	"github.com/hallmark-ci/hallmark/internal/store"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
@@ -23,6 +24,10 @@ type run struct {
 	index  attest.Subject // of which the image is one; zero: of none
 
 	known map[string]verify.Verified // what it verified already
+
+	sets    []set            // what it leaves in each store
+	watched []*store.Watched // what it attached, until it is known to stay
+	lost    []string         // types of which another job's is there instead
 
 	left       []string          // digests of the envelopes that it is to leave behind
 	superseded []verify.Verified // this run's own of which another job's is there instead
@@ -188,6 +193,9 @@ func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) (atte
 func (r *run) gate(ctx context.Context) {
 	end := r.stage("gate")
 	r.result.Verdict = r.decide(ctx)
+	if len(r.result.Platforms) > 0 {
+		r.result.Verdict = policy.Together(append([]policy.Verdict{r.result.Verdict}, verdicts(r.result)...)...)
+	}
 	if len(r.job.Rules.Policies) == 0 && !r.job.Rules.Cutoff.Set() && r.result.Platform == "" {
 		r.note("nothing was gated on: no policy and no severity-cutoff is given")
 	}

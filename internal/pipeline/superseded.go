@@ -70,6 +70,18 @@ func (r *run) own(e Examination, expected store.Signed) (verify.Verified, error)
 	return instead, nil
 }
 
+// overtaken counts what was found of this run's evidence to have given way to another
+// job's.
+func (r *run) overtaken() int {
+	n := 0
+	for _, v := range r.superseded {
+		if v.PredicateType() != attest.TypeVSA {
+			n++
+		}
+	}
+	return n
+}
+
 // decide asks the rules about what is there. Where that is another job's, what this
 // run made itself must pass, too: the other may have been told to ignore what this
 // one is not.

@@ -21,13 +21,16 @@ import (
 // overtaking is a store in which something happens after each set was attached.
 type overtaking struct {
 	pipeline.Store
+	t    *testing.T
 	then func()
 }
 
-func (o overtaking) Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (store.Receipt, error) {
-	receipt, err := o.Store.Attach(ctx, s, signed, mine)
+func (o overtaking) Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (*store.Watched, error) {
+	watched, err := o.Store.Attach(ctx, s, signed, mine)
+	must(o.t, err)
+	_, err = watched.Settle()
 	o.then()
-	return receipt, err
+	return watched, err
 }
 
 // at is a scanner that is done at a time.
@@ -79,7 +82,7 @@ func TestARunThatIsOvertaken(t *testing.T) {
 			job := p.job()
 			job.Formats, job.Rules = nil, policy.Rules{Cutoff: cutoff}
 			rooms.Database = scansAt(noon(), test.own...)
-			rooms.Stores = []pipeline.Store{overtaking{rooms.Stores[0], func() {
+			rooms.Stores = []pipeline.Store{overtaking{rooms.Stores[0], t, func() {
 				if test.stolen {
 					p.clear(t)
 				}
@@ -100,6 +103,80 @@ func TestARunThatIsOvertaken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// meddling is a store in which something happens after the first set was attached
+// and before it is known to stay, or before the second one is attached.
+type meddling struct {
+	pipeline.Store
+	first, second func()
+	sets          int
+}
+
+func (m *meddling) Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (*store.Watched, error) {
+	if m.sets++; m.sets == 2 && m.second != nil {
+		m.second()
+	}
+	watched, err := m.Store.Attach(ctx, s, signed, mine)
+	if m.sets == 1 && m.first != nil {
+		m.first()
+	}
+	return watched, err
+}
+
+// Who overwrites the tag right after the first write, without having seen it, takes
+// nothing away: it is written again, and gated then.
+func TestWhatIsOverwrittenBeforeTheGateIsWrittenAgain(t *testing.T) {
+	p := newPlace(t)
+	job := p.gated(t)
+	p.rooms.Stores = []pipeline.Store{&meddling{Store: p.rooms.Stores[0], first: func() { p.clear(t) }}}
+	result, err := pipeline.Run(t.Context(), job, p.rooms)
+	must(t, err)
+	if result.Verdict.Outcome != policy.Pass || len(result.Attached) != 3 {
+		t.Errorf("verdict %s, attached %d", result.Verdict.Outcome, len(result.Attached))
+	}
+	entries, err := p.rooms.Attached.List(t.Context(), result.Subject)
+	must(t, err)
+	if len(entries) != 3 {
+		t.Errorf("%d are attached, want the SBOM, the scan and the verdict", len(entries))
+	}
+}
+
+// Another job of the same signer that attaches a newer scan between this run's gate
+// and its verdict has the verdict made again, about what both found.
+func TestAVerdictThatIsOvertakenIsMadeAgain(t *testing.T) {
+	p := newPlace(t)
+	job := p.gated(t)
+	other := p.rooms
+	other.Database = scansAt(noon().Add(time.Minute), critical())
+	p.rooms.Database = scansAt(noon())
+	p.rooms.Stores = []pipeline.Store{&meddling{Store: p.rooms.Stores[0], second: func() {
+		result, err := pipeline.Run(t.Context(), job, other)
+		must(t, err)
+		if result.Verdict.Outcome != policy.Deny {
+			t.Errorf("the other job: %s", result.Verdict.Outcome)
+		}
+	}}}
+	result, err := pipeline.Run(t.Context(), job, p.rooms)
+	must(t, err)
+	if result.Verdict.Outcome != policy.Deny {
+		t.Errorf("verdict %s, want that of both", result.Verdict.Outcome)
+	}
+	for _, v := range result.Verified {
+		if v.PredicateType() == attest.TypeVSA && !strings.Contains(string(v.Statement().Predicate), `"FAILED"`) {
+			t.Errorf("attested is %s", v.Statement().Predicate)
+		}
+	}
+}
+
+// gated is a job with a cutoff, whose verdict is attested.
+func (p *place) gated(t *testing.T) pipeline.Job {
+	t.Helper()
+	cutoff, err := finding.ParseCutoff("critical")
+	must(t, err)
+	job := p.job()
+	job.Rules, job.SayVerdict = policy.Rules{Cutoff: cutoff}, true
+	return job
 }
 
 // clear removes what is attached to the image.

@@ -29,12 +29,13 @@ type Att struct {
 	target     *name.Repository
 	signatures bool    // under .sig, instead of attestations under .att
 	known      *memory // layers that were read already
+	own        *writes
 }
 
 // NewAtt returns the store. Attestations lie in target, as COSIGN_REPOSITORY
 // has it, or beside the image if target is nil.
 func NewAtt(options []remote.Option, target *name.Repository) Att {
-	return Att{remote: options, target: target, known: &memory{}}
+	return Att{remote: options, target: target, known: &memory{}, own: &writes{}}
 }
 
 // Format returns att.
@@ -75,27 +76,32 @@ func (a Att) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 
 // Attach writes envelopes to a subject. mine tells whether an entry that is
 // already there may be replaced by one of the same predicate type; all others
-// are kept. When it returns without error, everything it attached and
-// everything it kept was read back from the registry, but for what the receipt
-// says to be superseded.
-func (a Att) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine func(attest.Envelope) bool) (Receipt, error) {
+// are kept. Whether what it attached and what it kept stays there, the end of the
+// watch tells. mine may be called until then.
+func (a Att) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine func(attest.Envelope) bool) (*Watched, error) {
 	added, err := layers(signed)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("attaching to %s: %w", s, err)
+		return nil, fmt.Errorf("attaching to %s: %w", s, err)
 	}
 	if len(added) == 0 {
-		return Receipt{}, nil
+		return Settled(Receipt{}), nil
 	}
 	w, err := a.newWriter(ctx, s, added)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("attaching to %s: %w", s, err)
+		return nil, fmt.Errorf("attaching to %s: %w", s, err)
 	}
 	w.judge = newJudge(signed, mine)
 	if w.ranks, err = ranks(signed, layerNames(added)); err != nil {
-		return Receipt{}, fmt.Errorf("attaching to %s: %w", s, err)
+		return nil, fmt.Errorf("attaching to %s: %w", s, err)
 	}
-	err = settle(ctx, s, w)
-	return Receipt{Superseded: w.superseded}, err
+	p := &settling{subject: s, tag: w, own: a.own}
+	if err := p.write(ctx); err != nil {
+		return nil, err
+	}
+	return watched(func() (Receipt, error) {
+		err := p.stay(ctx)
+		return Receipt{Superseded: w.superseded}, err
+	}), nil
 }
 
 // content is what lies under a tag.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -40,13 +39,13 @@ type Access interface {
 type Bundles struct {
 	access Access
 	target *name.Repository
-	apis   *apis
+	own    *writes
 }
 
 // NewBundles returns the store. Bundles lie in target, or beside the image if
 // target is nil.
 func NewBundles(access Access, target *name.Repository) Bundles {
-	return Bundles{access: access, target: target, apis: &apis{}}
+	return Bundles{access: access, target: target, own: &writes{}}
 }
 
 // Format returns bundle.
@@ -89,14 +88,23 @@ func (b Bundles) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 // relists bounds how often a list is read that changes while it is read.
 const relists = 4
 
+// maxMeeting is how many manifests may be gone because writers met.
+const maxMeeting = 32
+
 // settled reads what was listed. A manifest that was replaced after it was listed is
 // not there to be read, and what replaced it was not listed yet; one that another
-// writer removed may be on its way back. Then the list is read again.
+// writer removed may be on its way back. Then the list is read again, unless more
+// is gone than writers who meet can have removed.
 func (r referring) settled(ctx context.Context, listed []v1.Descriptor, wanted func(Entry) bool) ([]Entry, error) {
 	for attempt := 0; ; attempt++ {
 		entries := r.entries(ctx, listed, wanted)
-		gone := slices.ContainsFunc(entries, func(e Entry) bool { return errors.Is(e.Err, errNotThere) })
-		if !gone || attempt == relists {
+		gone := 0
+		for _, e := range entries {
+			if errors.Is(e.Err, errNotThere) {
+				gone++
+			}
+		}
+		if gone == 0 || gone > maxMeeting || attempt == relists {
 			return entries, nil
 		}
 		if err := pause(ctx, attempt); err != nil {
@@ -113,7 +121,6 @@ func (r referring) settled(ctx context.Context, listed []v1.Descriptor, wanted f
 // referring is what refers to one subject, in one repository.
 type referring struct {
 	manifests
-	apis    *apis
 	subject attest.Subject
 	remote  []remote.Option
 }
@@ -125,7 +132,7 @@ func (b Bundles) open(ctx context.Context, s attest.Subject, actions string) (re
 		return referring{}, explain(ctx, err)
 	}
 	options := append(b.access.RemoteOptions(), remote.WithContext(ctx))
-	return referring{manifests: manifests{http: client, repo: repository}, apis: b.apis, subject: s, remote: options}, nil
+	return referring{manifests: manifests{http: client, repo: repository}, subject: s, remote: options}, nil
 }
 
 // referrerList is what a registry lists, by its API or under the fallback tag.
@@ -139,9 +146,6 @@ type referrerList struct {
 
 // list asks the referrers API, and reads the fallback tag where there is none.
 func (r referring) list(ctx context.Context) (referrerList, error) {
-	if r.apis.isMissing(r.repo) {
-		return r.fallback(ctx)
-	}
 	all, err := r.referrers(ctx, r.subject.Digest().DigestStr())
 	if err == nil {
 		return referrerList{api: true, descriptors: bundlesIn(all)}, nil
@@ -149,7 +153,6 @@ func (r referring) list(ctx context.Context) (referrerList, error) {
 	if !errors.Is(err, errNoReferrersAPI) {
 		return referrerList{}, err
 	}
-	r.apis.missing(r.repo)
 	return r.fallback(ctx)
 }
 

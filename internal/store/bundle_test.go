@@ -297,7 +297,7 @@ func bundleSaysSubject(t *testing.T, p *place) {
 // read, and nothing is said to be missing.
 func bundleReplaced(t *testing.T, p *place) {
 	s := p.signer(t)
-	bundles := store.NewBundles(p.access, nil)
+	bundles := settledBundles{store.NewBundles(p.access, nil)}
 	must(t, failure(bundles.Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "old")}, s.mine)))
 	entries, err := bundles.List(t.Context(), p.subject)
 	must(t, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -76,65 +77,152 @@ func (w writing) span(busy bool) time.Duration {
 	return min(max(longest, settleLeast), settleMost)
 }
 
-// settle writes until what was added and what was there before stays. It ends
-// when the writers who looked before it must have written as well; where others
-// are seen to write, they are given more time.
-func settle(ctx context.Context, s attest.Subject, tag contended) error {
-	busy, broken := false, 0
-	for attempt := range attempts {
-		done, err := tag.write(ctx)
-		if passing, ok := errors.AsType[passingError](err); ok && broken < tries {
-			broken++ // what became of it, the next look tells
+// settling is a write under a contended tag until it stays.
+type settling struct {
+	subject attest.Subject
+	tag     contended
+	own     *writes
+	last    *writing // nil: none was done yet
+	busy    bool     // others are seen to write
+	broken  int      // writes of which nobody knows what became of them
+	attempt int
+}
+
+// settle writes until what was added and what was there before stays.
+func settle(ctx context.Context, s attest.Subject, tag contended, own *writes) error {
+	p := &settling{subject: s, tag: tag, own: own}
+	if err := p.write(ctx); err != nil {
+		return err
+	}
+	return p.stay(ctx)
+}
+
+// write ends when a write was done. It may still be overwritten.
+func (p *settling) write(ctx context.Context) error {
+	for ; p.attempt < attempts; p.attempt++ {
+		if p.attempt > 0 {
+			if err := pause(ctx, p.attempt-1); err != nil {
+				return fmt.Errorf("attaching to %s: %w", p.subject, err)
+			}
+		}
+		done, err := p.tag.write(ctx)
+		if passing, ok := errors.AsType[passingError](err); ok && p.broken < tries {
+			p.broken++ // what became of it, the next look tells
 			err, done = nil, nil
 			if ctx.Err() != nil {
 				err = passing.error
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("attaching to %s: %w", s, err)
-		}
-		if done != nil && done.over {
-			return nil
+			return fmt.Errorf("attaching to %s: %w", p.subject, err)
 		}
 		if done != nil {
-			stays, err := watch(ctx, tag, *done, busy)
-			if err != nil {
-				return fmt.Errorf("reading back what was attached to %s: %w", s, err)
-			}
-			if stays {
-				return nil
-			}
+			p.own.add(done.digest)
+			p.last = done
+			p.attempt++
+			return nil
 		}
-		busy = true
-		if err := pause(ctx, attempt); err != nil {
-			return fmt.Errorf("attaching to %s: %w", s, err)
+		p.busy = true
+	}
+	return fault.WithHint(fmt.Errorf("attaching to %s: other writers kept replacing the tag, %d attempts were lost", p.subject, attempts),
+		"attach from one job at a time, or run this one again")
+}
+
+// stay ends when the writers who looked before the last write must have written as
+// well; where others are seen to write, they are given more time. What is lost is
+// written again.
+func (p *settling) stay(ctx context.Context) error {
+	for !p.last.over {
+		stays, err := p.watch(ctx)
+		if err != nil {
+			return fmt.Errorf("reading back what was attached to %s: %w", p.subject, err)
+		}
+		if stays {
+			return nil
+		}
+		p.busy = true
+		if err := p.write(ctx); err != nil {
+			return err
 		}
 	}
-	return fault.WithHint(fmt.Errorf("attaching to %s: other writers kept replacing the tag, %d attempts were lost", s, attempts),
-		"attach from one job at a time, or run this one again")
+	return nil
 }
 
 // watch looks whether what is wanted stays: at the end of the span, and before,
 // to be early where it is lost. Who writes after having seen it keeps it.
-func watch(ctx context.Context, tag contended, w writing, busy bool) (stays bool, err error) {
+func (p *settling) watch(ctx context.Context) (stays bool, err error) {
+	busy, w := p.busy, *p.last
 	start, span := time.Now(), w.span(busy)
 	for gap := settleLeast; ; gap *= 2 {
 		if err := wait(ctx, min(gap, span-time.Since(start))); err != nil {
 			return false, err
 		}
 		ended := time.Since(start) >= span
-		digest, present, err := tag.look(ctx)
+		digest, present, err := p.tag.look(ctx)
 		switch {
 		case err != nil:
 			return false, err
 		case !containsAll(present, w.wanted):
 			return false, nil
-		case !busy && digest != w.digest:
+		case !busy && !p.own.has(digest):
 			busy, span = true, w.span(true)
 		case ended:
 			return true, nil
 		}
 	}
+}
+
+// writes are the digests of the manifests that one process wrote under tags of a
+// store: who finds one of them knows that nobody else was at work.
+type writes struct {
+	mu      sync.Mutex
+	digests map[v1.Hash]bool
+}
+
+func (w *writes) add(digest v1.Hash) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.digests == nil {
+		w.digests = map[v1.Hash]bool{}
+	}
+	w.digests[digest] = true
+}
+
+func (w *writes) has(digest v1.Hash) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.digests[digest]
+}
+
+// Watched is a set that was written. Others who looked before it was may still
+// overwrite it; that is watched for, and mended.
+type Watched struct {
+	ended   chan struct{}
+	receipt Receipt
+	err     error
+}
+
+// watched lets stay go on by itself.
+func watched(stay func() (Receipt, error)) *Watched {
+	w := &Watched{ended: make(chan struct{})}
+	go func() {
+		defer close(w.ended)
+		w.receipt, w.err = stay()
+	}()
+	return w
+}
+
+// Settled returns a set of which nothing is left to be watched.
+func Settled(receipt Receipt) *Watched {
+	return watched(func() (Receipt, error) { return receipt, nil })
+}
+
+// Settle waits for the end of the watch. Without an error, everything that was
+// attached, and everything that was kept, is there to stay, but for what the receipt
+// says to be superseded. It may be called again.
+func (w *Watched) Settle() (Receipt, error) {
+	<-w.ended
+	return w.receipt, w.err
 }
 
 // pause waits before another attempt, longer each time and by chance, so that

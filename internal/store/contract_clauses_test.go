@@ -154,7 +154,7 @@ func writersAtOnce(t *testing.T, w world) {
 		s := w.signer(t)
 		signed[i] = s.signs(t, sbom, "1")
 		group.Go(func() {
-			_, errs[i] = w.store.Attach(t.Context(), w.subject, []store.Signed{signed[i]}, s.mine)
+			_, errs[i] = w.open(w.place, nil).Attach(t.Context(), w.subject, []store.Signed{signed[i]}, s.mine)
 		})
 	}
 	group.Wait()

@@ -39,15 +39,19 @@ type way struct {
 func ways() []way {
 	return []way{
 		{
-			name:   "att",
-			open:   func(p *place, target *name.Repository) kept { return store.NewAtt(p.access.RemoteOptions(), target) },
+			name: "att",
+			open: func(p *place, target *name.Repository) kept {
+				return settledAtt{store.NewAtt(p.access.RemoteOptions(), target)}
+			},
 			put:    func(t *testing.T, p *place, things ...foreign) { t.Helper(); p.putLayers(t, nil, things...) },
 			encode: func(_ *testing.T, e attest.Envelope) []byte { return e.Raw() },
 		},
 		{
 			name: "bundle",
-			open: func(p *place, target *name.Repository) kept { return store.NewBundles(p.access, target) },
-			put:  func(t *testing.T, p *place, things ...foreign) { t.Helper(); p.putReferrers(t, things...) },
+			open: func(p *place, target *name.Repository) kept {
+				return settledBundles{store.NewBundles(p.access, target)}
+			},
+			put: func(t *testing.T, p *place, things ...foreign) { t.Helper(); p.putReferrers(t, things...) },
 			encode: func(t *testing.T, e attest.Envelope) []byte {
 				t.Helper()
 				raw, err := e.EncodeBundle()

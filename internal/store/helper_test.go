@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log"
@@ -97,7 +98,28 @@ func (p *place) count(method, part string) int {
 	return n
 }
 
-func (p *place) att() store.Att { return store.NewAtt(p.options, nil) }
+func (p *place) att() settledAtt { return settledAtt{store.NewAtt(p.options, nil)} }
+
+// settledAtt is the store whose Attach waits until what is attached stays.
+type settledAtt struct{ store.Att }
+
+func (a settledAtt) Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (store.Receipt, error) {
+	return settled(a.Att.Attach(ctx, s, signed, mine))
+}
+
+// settledBundles is settledAtt for bundles.
+type settledBundles struct{ store.Bundles }
+
+func (b settledBundles) Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (store.Receipt, error) {
+	return settled(b.Bundles.Attach(ctx, s, signed, mine))
+}
+
+func settled(w *store.Watched, err error) (store.Receipt, error) {
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	return w.Settle()
+}
 
 // manifest returns the layers under the tag, and its digest; none where there
 // is no such tag.

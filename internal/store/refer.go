@@ -18,51 +18,58 @@ import (
 
 // Attach writes envelopes as bundles that refer to a subject. mine tells whether
 // a bundle that is already there may be replaced by one of the same predicate
-// type; all others are kept. When it returns without error, everything it
-// attached was read back from the registry.
-func (b Bundles) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine func(attest.Envelope) bool) (Receipt, error) {
+// type; all others are kept. Whether what it attached stays there, the end of the
+// watch tells. mine may be called until then.
+func (b Bundles) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine func(attest.Envelope) bool) (*Watched, error) {
 	if len(signed) == 0 {
-		return Receipt{}, nil
+		return Settled(Receipt{}), nil
 	}
-	receipt, err := b.attach(ctx, s, signed, mine)
+	watched, err := b.attach(ctx, s, signed, mine)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("attaching to %s: %w", s, err)
+		return nil, fmt.Errorf("attaching to %s: %w", s, err)
 	}
-	return receipt, nil
+	return watched, nil
 }
 
-func (b Bundles) attach(ctx context.Context, s attest.Subject, signed []Signed, mine func(attest.Envelope) bool) (Receipt, error) {
+func (b Bundles) attach(ctx context.Context, s attest.Subject, signed []Signed, mine func(attest.Envelope) bool) (*Watched, error) {
 	r, err := b.open(ctx, s, transport.PushScope)
 	if err != nil {
-		return Receipt{}, err
+		return nil, err
 	}
 	w := newReferrerWriter(r, b, signed, mine)
 	if err := w.stage(ctx, signed); err != nil {
-		return Receipt{}, explainWrite(ctx, FormatBundle, b.Location(s), err)
+		return nil, explainWrite(ctx, FormatBundle, b.Location(s), err)
 	}
 	if w.ranks, err = ranks(signed, w.digests()); err != nil {
-		return Receipt{}, err
+		return nil, err
 	}
 	before, err := w.list(ctx)
 	if err != nil {
-		return Receipt{}, explain(ctx, err)
+		return nil, explain(ctx, err)
 	}
 	if before.shadowed {
-		return Receipt{}, w.noPlace()
+		return nil, w.noPlace()
 	}
 	old, err := w.giving(ctx, before.descriptors)
 	if err != nil {
-		return Receipt{}, err
+		return nil, err
 	}
 	listed, err := w.putAll(ctx, digestsIn(before.descriptors))
 	if err != nil {
-		return Receipt{}, err
+		return nil, err
 	}
 	if before.api || listed {
-		return w.finish(ctx, old)
+		receipt, err := w.finish(ctx, old)
+		return Settled(receipt), err
 	}
-	err = settle(ctx, s, w)
-	return Receipt{Superseded: w.lost}, err
+	p := &settling{subject: s, tag: w, own: b.own}
+	if err := p.write(ctx); err != nil {
+		return nil, err
+	}
+	return watched(func() (Receipt, error) {
+		err := p.stay(ctx)
+		return Receipt{Superseded: w.lost}, err
+	}), nil
 }
 
 // referrerWriter writes the same bundles about one subject.

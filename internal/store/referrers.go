@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -36,17 +35,6 @@ var errNoReferrersAPI = errors.New("the registry has no referrers API")
 type manifests struct {
 	http *http.Client
 	repo name.Repository
-}
-
-// apis remembers which repositories were found to have no referrers API, so that one
-// process asks for it once, and takes the same way for all that it reads and writes.
-type apis struct{ none sync.Map }
-
-func (a *apis) missing(repository name.Repository) { a.none.Store(repository.Name(), true) }
-
-func (a *apis) isMissing(repository name.Repository) bool {
-	_, found := a.none.Load(repository.Name())
-	return found
 }
 
 // referrers lists what refers to a digest, page by page, or errNoReferrersAPI.

@@ -34,7 +34,7 @@ func oneSignersWriters(t *testing.T, w world) {
 		sets[i] = []store.Signed{s.signs(t, sbom, fmt.Sprint(i)), s.scanned(t, i%4, fmt.Sprint(i)), s.signs(t, fmt.Sprint("https://example.com/", i), "own")}
 		group.Go(func() {
 			var err error
-			if receipts[i], err = w.store.Attach(t.Context(), w.subject, sets[i], s.mine); err != nil {
+			if receipts[i], err = w.open(w.place, nil).Attach(t.Context(), w.subject, sets[i], s.mine); err != nil {
 				t.Errorf("writer %d: %v", i, err)
 			}
 		})

@@ -30,7 +30,7 @@ type Signatures struct{ tag Att }
 // NewSignatures returns the store. Signatures lie in target, or beside the image if
 // target is nil.
 func NewSignatures(options []remote.Option, target *name.Repository) Signatures {
-	return Signatures{tag: Att{remote: options, target: target, signatures: true, known: &memory{}}}
+	return Signatures{tag: Att{remote: options, target: target, signatures: true, known: &memory{}, own: &writes{}}}
 }
 
 // List returns the signatures of a subject.
@@ -57,7 +57,7 @@ func (s Signatures) Attach(ctx context.Context, subject attest.Subject, signatur
 	}
 	w.judge = signatureJudge{mine}
 	w.ranks = []rank{{name: layerNames(w.added)[0]}}
-	return settle(ctx, subject, w)
+	return settle(ctx, subject, w, s.tag.own)
 }
 
 // Signature returns the signature in an entry of the format sig.

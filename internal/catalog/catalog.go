@@ -149,7 +149,7 @@ func configuration() *syft.CreateSBOMConfig {
 	config := syft.DefaultCreateSBOMConfig().WithoutFiles().WithUnknownsConfig(cataloging.UnknownsConfig{}).
 		WithParallelism(max(2, runtime.GOMAXPROCS(0)))
 	config.Packages.Golang = config.Packages.Golang.WithCaptureSymbols(cataloging.SymbolScopeAll)
-	return config
+	return narrowing(config)
 }
 
 // creation returns the time that stands for the making of the SBOM: when the

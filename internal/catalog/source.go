@@ -44,7 +44,7 @@ func unpack(ctx context.Context, subject attest.Subject, content v1.Image, dir s
 		}
 		readable[i] = filetree.Layer{ID: metadata.Layers[i].Digest, Size: size, Open: func() (io.ReadCloser, error) { return layer.Uncompressed() }}
 	}
-	tree, err := filetree.Read(ctx, readable, dir, filetree.DefaultLimits())
+	tree, err := filetree.Read(ctx, readable, dir, filetree.DefaultLimits(), marks()...)
 	if err != nil {
 		return nil, err
 	}

@@ -109,56 +109,78 @@ type keeper struct {
 	contents *contents
 	block    *block // that small files share
 	small    []byte // what is to be written to it
-	large    []byte // a part of a large file
+	large    []byte // a part of a large file, after the end of the part before it
+	marks    marks
 }
 
-func newKeeper(c *contents) *keeper {
-	return &keeper{contents: c, small: make([]byte, 0, blockSize), large: make([]byte, smallFile)}
+func newKeeper(c *contents, m marks) *keeper {
+	return &keeper{contents: c, small: make([]byte, 0, blockSize), large: make([]byte, m.overlap()+smallFile), marks: m}
 }
 
-// keep reads a content of a size, which is above zero, and returns where it is
-// kept, and its beginning. It may be read there after flush.
-func (k *keeper) keep(r io.Reader, size int64) (at content, head []byte, err error) {
+// kept is what is known of a content that was read.
+type kept struct {
+	content content
+	program bool  // it begins like a program
+	marks   uint8 // that are in it, if it is a program
+}
+
+// keep reads a content of a size, which is above zero. It may be read where it is
+// kept after flush.
+func (k *keeper) keep(r io.Reader, size int64) (kept, error) {
 	if size > smallFile {
 		return k.keepLarge(r, size)
 	}
 	if k.block == nil || int64(len(k.small))+size > blockSize {
 		if err := k.flush(); err != nil {
-			return content{}, nil, err
+			return kept{}, err
 		}
+		var err error
 		if k.block, err = k.contents.block(blockSize); err != nil {
-			return content{}, nil, err
+			return kept{}, err
 		}
 	}
 	begin := len(k.small)
 	k.small = k.small[:begin+int(size)]
-	if _, err := io.ReadFull(r, k.small[begin:]); err != nil {
-		return content{}, nil, cutShort(err)
+	whole := k.small[begin:]
+	if _, err := io.ReadFull(r, whole); err != nil {
+		return kept{}, cutShort(err)
 	}
-	return content{k.block, int64(begin)}, k.small[begin:], nil
+	got := kept{content: content{k.block, int64(begin)}, program: looksLikeProgram(whole)}
+	if got.program {
+		got.marks = k.marks.in(whole, 0)
+	}
+	return got, nil
 }
 
-func (k *keeper) keepLarge(r io.Reader, size int64) (at content, head []byte, err error) {
+// keepLarge keeps a content part by part. What a mark may begin with stands before the
+// part that it may end in.
+func (k *keeper) keepLarge(r io.Reader, size int64) (kept, error) {
 	own, err := k.contents.block(size)
 	if err != nil {
-		return content{}, nil, err
+		return kept{}, err
 	}
+	got := kept{content: content{own, 0}}
+	before, overlap := 0, k.marks.overlap()
 	for offset := int64(0); offset < size; {
-		part := k.large[:min(size-offset, int64(len(k.large)))]
+		part := k.large[overlap:][:min(size-offset, smallFile)]
 		if _, err := io.ReadFull(r, part); err != nil {
-			return content{}, nil, cutShort(err)
+			return kept{}, cutShort(err)
 		}
 		if !zeros(part) { // a hole in the file takes no room on the disk
 			if _, err := own.WriteAt(part, offset); err != nil {
-				return content{}, nil, err
+				return kept{}, err
 			}
 		}
 		if offset == 0 {
-			head = bytes.Clone(part[:magicSize])
+			got.program = looksLikeProgram(part)
+		}
+		if got.program {
+			got.marks = k.marks.in(k.large[overlap-before:overlap+len(part)], got.marks)
+			before = copy(k.large[:overlap], part[max(0, len(part)-overlap):])
 		}
 		offset += int64(len(part))
 	}
-	return content{own, 0}, head, nil
+	return got, nil
 }
 
 // zeros reports whether p holds nothing else.

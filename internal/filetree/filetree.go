@@ -52,6 +52,7 @@ type Tree struct {
 	contents *contents
 	index    index
 	types    types
+	marks    marks
 }
 
 // File is a file in a tree: anything that has a path.
@@ -75,6 +76,7 @@ type entry struct {
 	mode     fs.FileMode
 	kind     Kind
 	program  bool  // it begins like a program
+	marks    uint8 // that are in a program, a bit for each
 	layer    int32 // from the lowest
 	content  content
 }

@@ -241,3 +241,62 @@ func FuzzRead(f *testing.F) {
 		must(t, tree.Close())
 	})
 }
+
+// A mark is found in programs and nowhere else, also where it lies across two parts
+// that they are read in.
+func TestMarks(t *testing.T) {
+	const part, mark = 256 << 10, "the mark"
+	at := func(offset, size int) []byte {
+		content := append([]byte("\x7fELF"), make([]byte, size-4)...)
+		copy(content[offset:], mark)
+		return content
+	}
+	tests := map[string]struct {
+		content []byte
+		want    bool
+	}{
+		"small":                     {at(10, 100), true},
+		"at the end of a small one": {at(92, 100), true},
+		"first part":                {at(part-len(mark), 3*part), true},
+		"across parts":              {at(part-1, 3*part), true},
+		"across the next":           {at(2*part-7, 3*part), true},
+		"at the end":                {at(2*part+100-len(mark), 2*part+100), true},
+		"a short end":               {at(2*part-4, 2*part+4), true},
+		"none":                      {at(10, 100)[:16], false},
+		"apart":                     {append(at(92, 100)[:96], at(10, 100)...)[:104], false},
+		"no program":                {append([]byte("text"), at(10, 100)...), false},
+		"the next file's":           {append([]byte("\x7fELF"), make([]byte, 3*part)...), false},
+	}
+	var headers []tar.Header
+	contents := map[string][]byte{}
+	for name, test := range tests {
+		contents[name] = test.content
+		headers = append(headers, tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(test.content))})
+	}
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	for _, h := range headers {
+		must(t, w.WriteHeader(&h))
+		_, err := w.Write(contents[h.Name])
+		must(t, err)
+	}
+	must(t, w.Close())
+	layer := filetree.Layer{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive.Bytes())), nil }}
+	tree, err := filetree.Read(t.Context(), []filetree.Layer{layer}, t.TempDir(), filetree.DefaultLimits(), "another", mark)
+	must(t, err)
+	for name, test := range tests {
+		if got := tree.Marked(tree.Find(name), mark); got != test.want {
+			t.Errorf("%s: %t, want %t", name, got, test.want)
+		}
+		if tree.Marked(tree.Find(name), "another") {
+			t.Errorf("%s has another mark", name)
+		}
+	}
+	if !tree.Marked(tree.Find("small"), "unasked") || tree.Marked(tree.Find("no program"), "unasked") {
+		t.Error("of a mark that was not looked for, every program may have it")
+	}
+	must(t, tree.Close())
+	if _, err := filetree.Read(t.Context(), nil, t.TempDir(), filetree.DefaultLimits(), make([]string, 9)...); err == nil {
+		t.Error("more marks are looked for than can be noted")
+	}
+}

@@ -60,18 +60,23 @@ func tooManyFiles(limit int) error {
 // Read unpacks the layers, of which the first is the lowest. As many are read at once
 // as there are processors, at least two: one waits for the network while the other
 // unpacks. What does not fit in memory is kept in a file in the folder temp, until
-// the tree is closed.
-func Read(ctx context.Context, layers []Layer, temp string, limits Limits) (*Tree, error) {
+// the tree is closed. Which programs hold one of the marks, MaxMarks at most, Tree.Marked
+// tells.
+func Read(ctx context.Context, layers []Layer, temp string, limits Limits, wanted ...string) (*Tree, error) {
+	if len(wanted) > MaxMarks {
+		return nil, fmt.Errorf("%d marks are looked for, the limit is %d", len(wanted), MaxMarks)
+	}
 	r := &reader{
 		layers:   layers,
 		done:     make([]chan unpacked, len(layers)),
 		contents: &contents{dir: temp, left: inMemory},
 		taken:    &taken{limits: limits},
+		marks:    wanted,
 	}
 	for i := range r.done {
 		r.done[i] = make(chan unpacked, 1)
 	}
-	tree := &Tree{contents: r.contents, types: types{known: map[*File]string{}}}
+	tree := &Tree{contents: r.contents, marks: r.marks, types: types{known: map[*File]string{}}}
 	laid := newSquash(limits.Files)
 
 	group, ctx := errgroup.WithContext(ctx)
@@ -111,6 +116,7 @@ type reader struct {
 	done     []chan unpacked // one for each layer
 	contents *contents
 	taken    *taken
+	marks    marks
 }
 
 // largestFirst returns the numbers of the layers in the order in which to read them: a
@@ -131,7 +137,7 @@ func largestFirst(layers []Layer) <-chan int {
 
 // work unpacks layers until none is left.
 func (r *reader) work(ctx context.Context, queue <-chan int) error {
-	u := &unpacker{keeper: newKeeper(r.contents), taken: r.taken}
+	u := &unpacker{keeper: newKeeper(r.contents, r.marks), taken: r.taken}
 	for i := range queue {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -91,11 +91,11 @@ func (u *unpacker) content(ctx context.Context, e *entry, header *tar.Header, ar
 	if header.Size <= 0 || sparse(header) {
 		return nil
 	}
-	at, head, err := u.keeper.keep(interrupted{ctx, archive}, header.Size)
+	got, err := u.keeper.keep(interrupted{ctx, archive}, header.Size)
 	if err != nil {
 		return err
 	}
-	e.content, e.program = at, looksLikeProgram(head)
+	e.content, e.program, e.marks = got.content, got.program, got.marks
 	return nil
 }
 

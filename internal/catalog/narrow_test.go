@@ -1,0 +1,74 @@
+package catalog
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/pkg"
+	"github.com/anchore/syft/syft/pkg/cataloger/dotnet"
+)
+
+// headers is the number of bytes before the content of a program.
+const headers = 64 + 56
+
+// program is an ELF executable for amd64 of one segment that holds all of it.
+func program(content string) string {
+	header := make([]byte, headers)
+	copy(header, "\x7fELF\x02\x01\x01")
+	header[16], header[18], header[20], header[52] = 2, 62, 1, 64
+	header[32], header[54], header[56] = 64, 56, 1 // where the segments are listed
+	header[64] = 1
+	binary.LittleEndian.PutUint64(header[96:], uint64(headers+len(content))) //nolint:gosec // small
+	return string(header) + content
+}
+
+// bundle is a program that holds the list of its packages, as .NET publishes it in a
+// single file.
+func bundle(padding int) string {
+	const signature = "\x8b\x12\x02\xb9\x6a\x61\x20\x38\x72\x7b\x93\x02\x14\xd7\xa0\x32\x13\xf5\xb9\xe6\xef\xae\x33\x18\xee\x3b\x2d\xce\x24\xb3\x6a\xae"
+	deps := `{"runtimeTarget":{"name":".NETCoreApp,Version=v8.0"},"targets":{".NETCoreApp,Version=v8.0":{` +
+		`"app/1.0.0":{"dependencies":{"Newtonsoft.Json":"13.0.1"},"runtime":{"app.dll":{}}},"Newtonsoft.Json/13.0.1":{"runtime":{"lib/Newtonsoft.Json.dll":{}}}}},` +
+		`"libraries":{"app/1.0.0":{"type":"project"},"Newtonsoft.Json/13.0.1":{"type":"package","sha512":"sha512-x"}}}`
+	before := headers + padding + 8 + len(signature)
+	var header bytes.Buffer
+	for _, v := range []any{uint32(6), uint32(0), int32(1), []byte("\x02id")} {
+		_ = binary.Write(&header, binary.LittleEndian, v) // a buffer takes all
+	}
+	at := before + header.Len() + 40
+	for _, v := range []int64{int64(at), int64(len(deps)), 0, 0, 0} {
+		_ = binary.Write(&header, binary.LittleEndian, v)
+	}
+	return program(strings.Repeat("\x01", padding) + string(binary.LittleEndian.AppendUint64(nil, uint64(before))) + signature + header.String() + deps) //nolint:gosec // small
+}
+
+// A cataloger that is shown fewer programs finds what it would find in all of them,
+// wherever in a program the mark is.
+func TestNarrowCatalogersFindTheSame(t *testing.T) {
+	for _, padding := range []int{0, 1 << 10, 256<<10 - headers - 8 - 20, 256<<10 - headers - 8 - 13, 600 << 10} {
+		t.Run(fmt.Sprint(padding), func(t *testing.T) {
+			img := imageOfLayers(t, []layer{{"app=" + bundle(padding), "other=" + program("nothing"), "text=" + bundleMark}})
+			all := dotnet.NewDotnetDepsBinaryCataloger(dotnet.DefaultCatalogerConfig())
+			want, got := found(t, all, ours(t, img)), found(t, narrow{all, bundleMark}, ours(t, img))
+			if want != got || !strings.Contains(got, "Newtonsoft.Json 13.0.1") {
+				t.Errorf("found %q, in all programs %q", got, want)
+			}
+		})
+	}
+}
+
+func found(t *testing.T, cataloger pkg.Cataloger, files file.Resolver) string {
+	t.Helper()
+	packages, _, err := cataloger.Catalog(t.Context(), files)
+	must(t, err)
+	var all []string
+	for _, p := range packages {
+		all = append(all, p.Name+" "+p.Version)
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}

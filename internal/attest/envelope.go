@@ -3,10 +3,13 @@ package attest
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	ssldsse "github.com/secure-systems-lab/go-securesystemslib/dsse"
 
 	"github.com/hallmark-ci/hallmark/internal/plain"
 )
@@ -30,6 +33,7 @@ const maxQuoted = 100
 // DSSE envelope. Nothing in it is to be believed before it was verified.
 type Envelope struct {
 	raw     []byte
+	digest  string
 	decoded dsse
 	proof   Proof
 }
@@ -78,7 +82,8 @@ func ParseEnvelope(raw []byte) (Envelope, error) {
 	if len(raw) > MaxSize {
 		return Envelope{}, fmt.Errorf("envelope of %d bytes is over the limit of %d (128 MiB)", len(raw), MaxSize)
 	}
-	e := Envelope{raw: raw}
+	sum := sha256.Sum256(raw)
+	e := Envelope{raw: raw, digest: "sha256:" + hex.EncodeToString(sum[:])}
 	if err := json.Unmarshal(raw, &e.decoded); err != nil {
 		return Envelope{}, fmt.Errorf("decoding the DSSE envelope: %w", err)
 	}
@@ -104,7 +109,13 @@ func (e Envelope) Signatures() int { return len(e.decoded.Signatures) }
 
 // Digest returns the SHA-256 of the raw envelope as sha256:<hex>, which is also
 // the digest of the layer that holds it under a tag.
-func (e Envelope) Digest() string {
-	sum := sha256.Sum256(e.raw)
-	return "sha256:" + hex.EncodeToString(sum[:])
+func (e Envelope) Digest() string { return e.digest }
+
+// DSSE returns the envelope in the form that libraries verify, unverified.
+func (e Envelope) DSSE() *ssldsse.Envelope {
+	out := &ssldsse.Envelope{PayloadType: e.decoded.PayloadType, Payload: base64.StdEncoding.EncodeToString(e.decoded.Payload)}
+	for _, s := range e.decoded.Signatures {
+		out.Signatures = append(out.Signatures, ssldsse.Signature{KeyID: s.KeyID, Sig: base64.StdEncoding.EncodeToString(s.Sig)})
+	}
+	return out
 }

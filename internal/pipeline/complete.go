@@ -19,11 +19,11 @@ func (r *run) complete(ctx context.Context, sets []set) error {
 	}
 	own := make([][]verify.Verified, len(sets))
 	for i, s := range sets {
-		found, err := r.ownIn(ctx, s.store)
+		entries, err := r.listed(ctx, s.store)
 		if err != nil {
 			return err
 		}
-		own[i] = found
+		own[i] = r.ownOf(entries, func(string) bool { return true })
 	}
 	for i, s := range sets {
 		var signed []store.Signed

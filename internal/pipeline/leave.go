@@ -147,40 +147,54 @@ func (r *run) signPredicate(ctx context.Context, s Store, p attest.Predicate) (s
 
 // targets returns the stores to be written, and what this signer has in each: those
 // that are asked for, and those in which something of its own would become stale.
+// Where there is one, only what is said anew counts of what it has.
 func (r *run) targets(ctx context.Context, predicates []attest.Predicate) (stores []Store, own [][]verify.Verified, err error) {
-	renewed := func(v verify.Verified) bool {
-		return slices.ContainsFunc(predicates, func(p attest.Predicate) bool { return attest.SameType(p.Type, v.PredicateType()) })
+	renewed := func(claimed string) bool {
+		return slices.ContainsFunc(predicates, func(p attest.Predicate) bool { return attest.SameType(p.Type, claimed) })
 	}
+	var listed [][]store.Entry
 	for i, s := range slices.Concat(r.Stores, r.Elsewhere) {
-		found, err := r.ownIn(ctx, s)
+		entries, err := r.listed(ctx, s)
 		if err != nil {
 			return nil, nil, err
 		}
-		if i < len(r.Stores) || !r.job.History && slices.ContainsFunc(found, renewed) {
-			stores, own = append(stores, s), append(own, found)
+		found := r.ownOf(entries, renewed)
+		stale := slices.ContainsFunc(found, func(v verify.Verified) bool { return renewed(v.PredicateType()) })
+		if i < len(r.Stores) || !r.job.History && stale {
+			stores, own, listed = append(stores, s), append(own, found), append(listed, entries)
 		}
 	}
-	return stores, own, nil
+	if len(stores) > 1 {
+		for i, entries := range listed {
+			own[i] = r.ownOf(entries, func(string) bool { return true })
+		}
+	}
+	return stores, own, ctx.Err()
 }
 
-// ownIn returns what this run's signer, and nobody else, attached earlier. What
-// cannot be read is not compared; whether it stays is the store's to decide.
-// Nothing that is only made here is compared at all.
-func (r *run) ownIn(ctx context.Context, s Store) ([]verify.Verified, error) {
+// listed returns what is attached in a store. Nothing that is only made here is
+// compared with any of it.
+func (r *run) listed(ctx context.Context, s Store) ([]store.Entry, error) {
 	if !r.job.Push {
 		return nil, nil
 	}
-	entries, err := s.List(ctx, r.result.Subject)
-	if err != nil {
-		return nil, err
-	}
+	return s.List(ctx, r.result.Subject)
+}
+
+// ownOf returns what this run's signer, and nobody else, attached earlier, of the types
+// that are wanted, by what their annotations claim. What cannot be read is not
+// compared; whether it stays is the store's to decide.
+func (r *run) ownOf(entries []store.Entry, wanted func(claimed string) bool) []verify.Verified {
 	var own []verify.Verified
 	for _, e := range entries {
+		if e.ClaimedType != "" && !wanted(e.ClaimedType) {
+			continue
+		}
 		if v, _, err := r.verified(e, itself); err == nil && v.Envelope().Signatures() == 1 {
 			own = append(own, v)
 		}
 	}
-	return own, ctx.Err()
+	return own
 }
 
 // unchanged returns the attestation that says what p says, if those of its type

@@ -1,7 +1,7 @@
 package verify
 
 import (
-	"bytes"
+	"context"
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	ssldsse "github.com/secure-systems-lab/go-securesystemslib/dsse"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -109,15 +110,28 @@ func (r keyring) names() []string {
 	return names
 }
 
+// signed reports whether one of the signatures of an envelope is of this key, as
+// cosign and the Policy Controller have it: one that names another key is not tried.
+func (k trustedKey) signed(envelope *ssldsse.Envelope) bool {
+	public, err := k.verifier.PublicKey()
+	if err != nil {
+		return false
+	}
+	verifier, err := ssldsse.NewEnvelopeVerifier(&dsse.VerifierAdapter{SignatureVerifier: k.verifier, Pub: public})
+	if err != nil {
+		return false
+	}
+	_, err = verifier.Verify(context.Background(), envelope) // nothing of it waits
+	return err == nil
+}
+
 func (r keyring) open(e attest.Envelope) (opened, error) {
 	hint := e.Proof().Material().GetPublicKey().GetHint()
 	refusal := errNotTrusted
+	envelope := e.DSSE()
 	for _, k := range r.keys {
-		var payload []byte
-		verifier := dsse.WrapVerifier(k.verifier,
-			dsse.WithExpectedPayloadType(attest.PayloadType), dsse.WithDecodedPayload(&payload))
-		if verifier.VerifySignature(bytes.NewReader(e.Raw()), nil) == nil {
-			return r.logged(e, k, payload)
+		if k.signed(envelope) {
+			return r.logged(e, k)
 		}
 		if hint != "" && hint == k.hint {
 			refusal = errDoesNotFit
@@ -128,8 +142,8 @@ func (r keyring) open(e attest.Envelope) (opened, error) {
 
 // logged returns what a key's signature covers, once the log holds it if that
 // is asked for.
-func (r keyring) logged(e attest.Envelope, k trustedKey, payload []byte) (opened, error) {
-	found := opened{payload: payload, signer: k.name}
+func (r keyring) logged(e attest.Envelope, k trustedKey) (opened, error) {
+	found := opened{payload: e.Payload(), signer: k.name}
 	if r.log == nil {
 		return found, nil
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/anchore/syft/syft/format/cyclonedxjson"
 	"github.com/anchore/syft/syft/format/spdxjson"
+	"github.com/anchore/syft/syft/sbom"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 )
@@ -26,35 +28,57 @@ func Decode(subject attest.Subject, format Format, document []byte) (SBOM, error
 
 func decode(subject attest.Subject, format Format, document []byte) (SBOM, error) {
 	b := SBOM{created: time.Unix(0, 0).UTC(), subject: subject}
-	var err error
+	var s *supplement
+	var both errgroup.Group // each takes as long as the other
+	both.Go(func() (err error) {
+		b.content, err = readSyft(format, document)
+		return err
+	})
+	both.Go(func() (err error) {
+		b.seal.Digest, s, err = readOwn(format, document)
+		return err
+	})
+	if err := both.Wait(); err != nil || s == nil {
+		return b, err
+	}
+	return b, s.apply(b.content)
+}
+
+// readSyft reads what syft reads of a document.
+func readSyft(format Format, document []byte) (content *sbom.SBOM, err error) {
 	switch format {
 	case CycloneDX:
-		b.content, _, _, err = cyclonedxjson.NewFormatDecoder().Decode(bytes.NewReader(document))
+		content, _, _, err = cyclonedxjson.NewFormatDecoder().Decode(bytes.NewReader(document))
 	case SPDX:
-		b.content, _, _, err = spdxjson.NewFormatDecoder().Decode(bytes.NewReader(document))
+		content, _, _, err = spdxjson.NewFormatDecoder().Decode(bytes.NewReader(document))
 	default:
 		err = fmt.Errorf("no format %q", format)
 	}
-	if err == nil && b.content == nil {
+	if err == nil && content == nil {
 		err = errors.New("it holds no SBOM")
 	}
-	if err != nil || format != CycloneDX {
-		return b, err
+	return content, err
+}
+
+// readOwn reads what this program adds to a document: the digest of the seal, and the
+// supplement, which other programs' documents have not.
+func readOwn(format Format, document []byte) (seal string, s *supplement, err error) {
+	if format != CycloneDX {
+		return "", nil, nil
 	}
 	properties, err := propertiesOf(document)
 	if err != nil {
-		return b, err
+		return "", nil, err
 	}
-	b.seal.Digest = properties[sealProperty]
 	text, ok := properties[supplementProperty]
 	if !ok {
-		return b, nil
+		return properties[sealProperty], nil, nil
 	}
-	s, err := decodeSupplement(text)
+	decoded, err := decodeSupplement(text)
 	if err != nil {
-		return b, fmt.Errorf("its supplement: %w", err)
+		return "", nil, fmt.Errorf("its supplement: %w", err)
 	}
-	return b, s.apply(b.content)
+	return properties[sealProperty], &decoded, nil
 }
 
 // Attested reads SBOMs of an image that this program attested, in several formats,

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 )
@@ -33,19 +35,17 @@ func (f Folder) Write(r pipeline.Result) error {
 		{fileSummary, func(r pipeline.Result) ([]byte, error) { return Summary(r), nil }},
 		{fileVerdict, Verdict},
 	}
+	var group errgroup.Group
 	for _, report := range reports {
-		content, err := report.render(r)
-		if err != nil {
-			return err
-		}
-		if content == nil {
-			continue // there is no matter for it
-		}
-		if err := f.file(report.name, content); err != nil {
-			return err
-		}
+		group.Go(func() error {
+			content, err := report.render(r)
+			if err != nil || content == nil { // there is no matter for it
+				return err
+			}
+			return f.file(report.name, content)
+		})
 	}
-	return nil
+	return group.Wait()
 }
 
 // evidence writes what was attested: SBOMs, the scan, statements and envelopes.

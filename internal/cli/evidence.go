@@ -194,6 +194,9 @@ func (a *app) approvals(ctx context.Context, v values, job *pipeline.Job) error 
 		job.Notes = append(job.Notes, fmt.Sprintf("no approval is attested: %v", err))
 		return ctx.Err()
 	}
+	if review.TeamsUnknown != "" {
+		job.Notes = append(job.Notes, "the teams of those who approved are not known: "+review.TeamsUnknown)
+	}
 	p, err := evidence.Approval(review, a.host.Commit)
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func imageInputs(t takers) []input {
 		{name: "platforms", kind: list, preset: "all", usage: "of an index: the platforms to examine, as linux/amd64", commands: []string{cmdRun}},
 		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* or the github-token if it is theirs", commands: and(t.registry, cmdPolicyPush)},
 		{name: "registry-password", usage: "password or token for the image's registry", commands: and(t.registry, cmdPolicyPush), secret: true},
-		{name: "github-token", usage: "GitHub's token for the job, for ghcr.io and for comments; else GITHUB_TOKEN", commands: and(t.registry, cmdPolicyPush), secret: true},
+		{name: "github-token", usage: "GitHub's token for the job, for ghcr.io, comments and approvals; else GITHUB_TOKEN", commands: and(t.registry, cmdPolicyPush), secret: true},
 		{name: "gitlab-token", usage: "GitLab's access token: for comments with the scope api, for approvals with read_api; for these else GITLAB_TOKEN or the job's", commands: []string{cmdRun}, secret: true},
 		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: and(t.registry, cmdPolicyPush, cmdPolicyCompile, cmdPolicyLint)},
 		{name: "registry-mirror", kind: list, usage: "HOST=MIRROR or HOST=MIRROR/PREFIX: pull images, databases and policies from a mirror, as docker.io=mirror.example/dockerhub", commands: []string{cmdRun}},

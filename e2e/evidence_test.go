@@ -28,9 +28,11 @@ func TestCosignAcceptsEachKindOfEvidence(t *testing.T) {
 	p.env = append(p.env, "GITLAB_CI=true", "CI_PROJECT_PATH=team/shop", "CI_PROJECT_URL=https://gitlab.com/team/shop", "CI_SERVER_URL=https://gitlab.com",
 		"CI_COMMIT_SHA=1f0c5a2b3c4d5e6f708192a3b4c5d6e7f8091a2b", "CI_COMMIT_TAG=v1.4.2", "CI_API_V4_URL="+approvingGitLab(t), "GITLAB_TOKEN=of-ada")
 
-	p.must("hallmark", append([]string{"run", image, "--key", "cosign.key", "--vuln-db", database, "--vuln-db-max-age", anyAge,
+	p.must("hallmark", append([]string{
+		"run", image, "--key", "cosign.key", "--vuln-db", database, "--vuln-db-max-age", anyAge,
 		"--sbom", "cyclonedx", "--sbom", "spdx", "--approval", "--policy", "hallmark:approved", "--policy", "hallmark:tests-passed",
-		"--evidence", "auto", "--evidence", "licences", "--evidence", "image", "--evidence", "secrets"}, p.broughtEvidence()...)...)
+		"--evidence", "auto", "--evidence", "licences", "--evidence", "image", "--evidence", "secrets",
+	}, p.broughtEvidence()...)...)
 
 	for _, predicateType := range []string{
 		"cyclonedx", "spdxjson", "vuln", "slsaprovenance1", "slsaprovenance02", "link", "openvex", "custom",

@@ -95,7 +95,7 @@ func imageInputs(t takers) []input {
 func evidenceInputs(t takers) []input {
 	return []input{
 		{name: "provenance", preset: "auto", usage: "attest how the image came to be (SLSA provenance); auto: in a CI job", commands: []string{cmdRun}},
-		{name: "evidence", kind: list, preset: "auto", usage: "what else to attest: release, vex, licences, image, secrets, none; auto: release for a tag, vex for OpenVEX files that the scan used", commands: []string{cmdRun}},
+		{name: "evidence", kind: list, preset: "auto", usage: "what else to attest: release, vex, licences, image, secrets, none; auto: release for a tag, vex for OpenVEX files that the scan used; sbom, scan, provenance and approval are as their inputs", commands: []string{cmdRun}},
 		{name: "test-results", kind: list, usage: "files of test results to attest: JUnit XML or the output of go test -json", commands: []string{cmdRun}},
 		{name: "sarif", kind: list, usage: "SARIF files of static analysis to attest", commands: []string{cmdRun}},
 		{name: "approval", kind: boolean, preset: "false", usage: "attest who approved the change, as GitHub or GitLab tells it", commands: []string{cmdRun}},

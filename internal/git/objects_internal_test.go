@@ -6,6 +6,7 @@ import (
 	"crypto/sha1" // git names its objects by it
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,6 +80,43 @@ func TestObjectsAsGoGitReadsThem(t *testing.T) {
 	if err != nil || read < 1_000 {
 		t.Errorf("%d objects: %v", read, err)
 	}
+}
+
+// A look-up reads some two kilobytes of an index, however long the history.
+func TestALookUpReadsLittle(t *testing.T) {
+	for _, n := range []int{1, 1_000, 300_000} {
+		names, places := make([]plumbing.Hash, n), map[plumbing.Hash]uint32{}
+		for i := range names {
+			names[i] = sha1.Sum([]byte{byte(i), byte(i >> 8), byte(i >> 16)})
+			places[names[i]] = uint32(i)
+		}
+		asked := names[n/2]
+		data := indexed(names, places, sha1.Sum(nil))
+		file := &counted{ReaderAt: bytes.NewReader(data)}
+		x, err := openIdx(file, int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		place, found, err := x.find(asked)
+		if err != nil || !found || place != int64(places[asked]) {
+			t.Errorf("of %d: %d, %t, %v", n, place, found, err)
+		}
+		if file.read > 2<<10 {
+			t.Errorf("of %d objects, %d bytes were read of the %d of the index", n, file.read, len(data))
+		}
+	}
+}
+
+// counted counts the bytes that are read of a file.
+type counted struct {
+	io.ReaderAt
+	read int
+}
+
+func (c *counted) ReadAt(into []byte, at int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(into, at)
+	c.read += n
+	return n, err
 }
 
 // FuzzIdx reads indexes of packs: one that go-git accepts has the same places, and

@@ -129,7 +129,7 @@ func (a *graphAnswer) seesTeams() error {
 	case r == nil:
 		return errors.New("it does not tell of the repository")
 	case r.Owner.Kind == "User": // who has no teams
-	case r.Owner.Teams == nil:
+	case r.Owner.Teams == nil || r.Owner.Teams.Total == 0:
 		return errors.New("it does not tell which teams there are")
 	}
 	return nil

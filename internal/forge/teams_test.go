@@ -48,6 +48,7 @@ func TestTeamsThatAreNotTold(t *testing.T) {
 		"a limit for an hour":     {[]answer{{headers: map[string]string{"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "99999999999"}, body: `{"errors":[{"type":"RATE_LIMIT"}]}`}}, "it answers 429 Too Many Requests"},
 		"nothing":                 {[]answer{{body: `{}`}}, "it does not tell of the repository"},
 		"teams it may not see":    {body(`{"owner":{"__typename":"Organization"}}`, full), "it does not tell which teams there are"},
+		"not a single team":       {body(`{"owner":{"__typename":"Organization","teams":{"totalCount":0}}}`, full), "it does not tell which teams there are"},
 		"an owner of no kind":     {body(`{"owner":{}}`, full), "it does not tell which teams there are"},
 		"not the review":          {body(organization), "it does not tell the teams of every review"},
 		"another review":          {body(organization, onBehalfOf("R2", "security")), "it does not tell the teams of every review"},

@@ -13,7 +13,7 @@
 #     - {framework: ISO/IEC 27001, control: A.8.32}
 #   params:
 #     required: {default: 1, description: how many people have to approve; the repository's own rule can ask for more}
-#     teams: {default: [], description: "teams of one of which each of them has to be; [] is anybody"}
+#     teams: {default: [], description: "teams of one of which each of them has to be, ORGANISATION/TEAM on GitHub, names of approval rules on GitLab; [] is anybody"}
 package hallmark.approved
 
 import data.hallmark.lib.texts
@@ -31,11 +31,23 @@ deny contains "the approval lists no approvals, not even an empty list" if {
 
 deny contains sprintf("%d of %d approvals that are needed, by others than the author %v for the commit %v", [count(approvers(a.predicate)), needed(a.predicate), author(a.predicate), commit]) if {
 	some a in attested
-	count(approvers(a.predicate)) < needed(a.predicate)
+	count(approvers(a.predicate) | maybe(a.predicate)) < needed(a.predicate)
 	commit := object.get(a.predicate, "commit", "")
 }
 
 deny contains {"msg": sprintf("required is %v, which is no number above 0", [data.params.required]), "fix": "correct the parameter"} if not positive
+
+# Who approved and may be of one of the teams: neither a pass, nor a reason to deny.
+undecided contains {"msg": msg, "fix": "give a token that is told the teams, and attach the approval again"} if {
+	some a in attested
+	have := count(approvers(a.predicate))
+	have < needed(a.predicate)
+	have + count(maybe(a.predicate) - approvers(a.predicate)) >= needed(a.predicate)
+	why := object.get(a.predicate, "teamsUnknown", "the approval does not say them")
+	msg := sprintf("%d of %d approvals are known to be of the teams %s, and the teams of %s are not known: %v", [
+		have, needed(a.predicate), concat(", ", data.params.teams), concat(", ", sort(maybe(a.predicate))), why,
+	])
+}
 
 positive if {
 	is_number(data.params.required)
@@ -50,15 +62,28 @@ author(predicate) := object.get(predicate, ["request", "author"], "")
 
 needed(predicate) := max([n | some n in [data.params.required, object.get(predicate, "required", 0)]; is_number(n)])
 
+# approvers are those whose approval counts.
 approvers(predicate) := {lower(approval.by) |
+	some approval in standing(predicate)
+	of_team(approval)
+}
+
+# maybe are those of whose approval nobody knows whether it counts.
+maybe(predicate) := {lower(approval.by) |
+	count(data.params.teams) > 0
+	some approval in standing(predicate)
+	not is_array(object.get(approval, "teams", null))
+}
+
+# standing are the approvals of the commit by others than its author.
+standing(predicate) := [approval |
 	some approval in predicate.approvals
 	texts.says(approval.by)
 	texts.says(author(predicate))
 	lower(approval.by) != lower(author(predicate))
 	not approval.self
 	approval.commit == predicate.commit
-	of_team(approval)
-}
+]
 
 of_team(_) if count(data.params.teams) == 0
 

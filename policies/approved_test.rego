@@ -34,7 +34,35 @@ test_does_not_count if {
 	}
 	denied(approval_of([approval("ada"), approval("Ada")]), {"required": 2}) == short(1, 2)
 	denied(approval_of([approval("ada")]), {"teams": ["release"]}) == short(0, 1)
-	denied(approval_of([object.remove(approval("ada"), ["teams"])]), {"teams": ["release"]}) == short(0, 1)
+	denied(approval_of([object.union(approval("ada"), {"teams": []})]), {"teams": ["release"]}) == short(0, 1)
+}
+
+unknown(predicate, params) := {messages_test.message(d) |
+	some d in approved.undecided with input.attestations as {"approval": [{"predicate": predicate}]}
+		with data.params as object.union({"required": 1, "teams": []}, params)
+}
+
+of_no_known_team(by) := object.remove(approval(by), ["teams"])
+
+# Where the host does not tell teams, it is neither a pass nor a denial, unless
+# that makes no difference.
+test_undecided_without_teams if {
+	one := object.union(approval_of([of_no_known_team("ada")]), {"teamsUnknown": "the token may not"})
+	unknown(one, {"teams": ["release", "security"]}) == {"0 of 1 approvals are known to be of the teams release, security, and the teams of ada are not known: the token may not"}
+	unknown(object.remove(one, ["teamsUnknown"]), {"teams": ["release"]}) == {"0 of 1 approvals are known to be of the teams release, and the teams of ada are not known: the approval does not say them"}
+	denied(one, {"teams": ["release"]}) == set()
+
+	unknown(one, {}) == set()
+	unknown(one, {"required": 2, "teams": ["release"]}) == set()
+	denied(one, {"required": 2, "teams": ["release"]}) == short(0, 2)
+
+	both := approval_of([of_no_known_team("ada"), approval("bob")])
+	unknown(both, {"teams": ["security"]}) == set()
+	denied(both, {"teams": ["security"]}) == set()
+	count(unknown(both, {"required": 2, "teams": ["security"]})) == 1
+
+	unknown(approval_of([of_no_known_team("eve")]), {"teams": ["security"]}) == set()
+	denied(approval_of([of_no_known_team("eve")]), {"teams": ["security"]}) == short(0, 1)
 }
 
 test_denies_an_empty_one if {

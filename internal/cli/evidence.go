@@ -30,7 +30,8 @@ func (a *app) gathered(v values, job *pipeline.Job) error {
 // build reads the input provenance.
 func (a *app) build(v values, job *pipeline.Job) error {
 	word, err := v.oneOf("provenance", "auto", "true", "false")
-	if err != nil || word == "false" || word == "auto" && a.host.Host == ci.None {
+	asked := v.asksFor(evidenceProvenance)
+	if err != nil || word == "false" || word == "auto" && a.host.Host == ci.None && !asked {
 		return err
 	}
 	folder := a.host.Workspace
@@ -59,15 +60,43 @@ const (
 	evidenceLicences = "licences"
 	evidenceImage    = "image"
 	evidenceSecrets  = "secrets"
+
+	// What inputs of these names make, too.
+	evidenceSBOM       = "sbom"
+	evidenceScan       = "scan"
+	evidenceProvenance = "provenance"
+	evidenceApproval   = "approval"
 )
+
+// asksFor reports whether the input evidence names a kind.
+func (v values) asksFor(word string) bool { return slices.Contains(v.list("evidence"), word) }
+
+// checkAsked refuses evidence that is asked for and left out by another input.
+func checkAsked(v values) error {
+	scan, err := v.boolean("scan")
+	if err != nil {
+		return err
+	}
+	for word, leftOut := range map[string]bool{
+		evidenceSBOM: slices.Contains(v.list("sbom"), "none"), evidenceScan: !scan, evidenceProvenance: v.text("provenance") == "false",
+	} {
+		if leftOut && v.asksFor(word) {
+			return fault.Usagef("evidence is %s, and the input %s leaves it out", word, word)
+		}
+	}
+	return nil
+}
 
 // checkEvidence refuses words of the input evidence that are none.
 func checkEvidence(words []string) error {
-	known := []string{evidenceAuto, evidenceRelease, evidenceVEX, evidenceLicences, evidenceImage, evidenceSecrets, evidenceNone}
+	known := []string{
+		evidenceAuto, evidenceSBOM, evidenceScan, evidenceProvenance, evidenceApproval,
+		evidenceRelease, evidenceVEX, evidenceLicences, evidenceImage, evidenceSecrets, evidenceNone,
+	}
 	for _, word := range words {
 		switch {
 		case !slices.Contains(known, word):
-			return fault.WithHint(fault.Usagef("evidence is %q: use release, vex, licences, image, secrets, auto or none", word), "repeat --evidence for more than one")
+			return fault.WithHint(fault.Usagef("evidence is %q: use sbom, scan, provenance, approval, release, vex, licences, image, secrets, auto or none", word), "repeat --evidence for more than one")
 		case word == evidenceNone && len(words) > 1:
 			return fault.Usagef("evidence is none and more at once")
 		}
@@ -79,6 +108,9 @@ func checkEvidence(words []string) error {
 func (a *app) further(v values, job *pipeline.Job) error {
 	words := v.list("evidence")
 	if err := checkEvidence(words); err != nil {
+		return err
+	}
+	if err := checkAsked(v); err != nil {
 		return err
 	}
 	asked := func(word string) bool { return slices.Contains(words, word) }
@@ -186,13 +218,16 @@ func load(paths []string) ([]evidence.Brought, error) {
 // needed.
 func (a *app) approvals(ctx context.Context, v values, job *pipeline.Job) error {
 	wanted, err := v.boolean("approval")
-	if err != nil || !wanted {
+	if err != nil || !wanted && !v.asksFor(evidenceApproval) {
 		return err
 	}
 	review, err := a.review(ctx, v)
 	if err != nil {
 		job.Notes = append(job.Notes, fmt.Sprintf("no approval is attested: %v", err))
 		return ctx.Err()
+	}
+	if review.TeamsUnknown != "" {
+		job.Notes = append(job.Notes, "the teams of those who approved are not known: "+review.TeamsUnknown)
 	}
 	p, err := evidence.Approval(review, a.host.Commit)
 	if err != nil {

@@ -71,7 +71,7 @@ func imageInputs(t takers) []input {
 		{name: "platforms", kind: list, preset: "all", usage: "of an index: the platforms to examine, as linux/amd64", commands: []string{cmdRun}},
 		{name: "registry-username", usage: "user for the image's registry; else docker config and its helpers, else CI_REGISTRY_* or the github-token if it is theirs", commands: and(t.registry, cmdPolicyPush)},
 		{name: "registry-password", usage: "password or token for the image's registry", commands: and(t.registry, cmdPolicyPush), secret: true},
-		{name: "github-token", usage: "GitHub's token for the job, for ghcr.io and for comments; else GITHUB_TOKEN", commands: and(t.registry, cmdPolicyPush), secret: true},
+		{name: "github-token", usage: "GitHub's token for the job, for ghcr.io, comments and approvals; else GITHUB_TOKEN", commands: and(t.registry, cmdPolicyPush), secret: true},
 		{name: "gitlab-token", usage: "GitLab's access token: for comments with the scope api, for approvals with read_api; for these else GITLAB_TOKEN or the job's", commands: []string{cmdRun}, secret: true},
 		{name: "insecure-registry", kind: boolean, preset: "false", usage: "allow plain HTTP and untrusted TLS; loopback needs no permission", commands: and(t.registry, cmdPolicyPush, cmdPolicyCompile, cmdPolicyLint)},
 		{name: "registry-mirror", kind: list, usage: "HOST=MIRROR or HOST=MIRROR/PREFIX: pull images, databases and policies from a mirror, as docker.io=mirror.example/dockerhub", commands: []string{cmdRun}},
@@ -95,7 +95,7 @@ func imageInputs(t takers) []input {
 func evidenceInputs(t takers) []input {
 	return []input{
 		{name: "provenance", preset: "auto", usage: "attest how the image came to be (SLSA provenance); auto: in a CI job", commands: []string{cmdRun}},
-		{name: "evidence", kind: list, preset: "auto", usage: "what else to attest: release, vex, licences, image, secrets, none; auto: release for a tag, vex for OpenVEX files that the scan used", commands: []string{cmdRun}},
+		{name: "evidence", kind: list, preset: "auto", usage: "what else to attest: release, vex, licences, image, secrets, none; auto: release for a tag, vex for OpenVEX files that the scan used; sbom, scan, provenance and approval are as their inputs", commands: []string{cmdRun}},
 		{name: "test-results", kind: list, usage: "files of test results to attest: JUnit XML or the output of go test -json", commands: []string{cmdRun}},
 		{name: "sarif", kind: list, usage: "SARIF files of static analysis to attest", commands: []string{cmdRun}},
 		{name: "approval", kind: boolean, preset: "false", usage: "attest who approved the change, as GitHub or GitLab tells it", commands: []string{cmdRun}},

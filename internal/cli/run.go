@@ -195,7 +195,7 @@ func ownTypes(v values) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if wanted {
+		if wanted || v.asksFor(name) {
 			own = append(own, uri)
 		}
 	}

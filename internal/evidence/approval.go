@@ -13,11 +13,12 @@ import (
 // The predicate of an approval, docs/schema/approval.json.
 type (
 	approvalPredicate struct {
-		Request   approvalRequest `json:"request"`
-		Commit    string          `json:"commit"`
-		Built     string          `json:"built"`
-		Approvals []approval      `json:"approvals"`
-		Required  *int            `json:"required,omitempty"`
+		Request      approvalRequest `json:"request"`
+		Commit       string          `json:"commit"`
+		Built        string          `json:"built"`
+		Approvals    []approval      `json:"approvals"`
+		TeamsUnknown string          `json:"teamsUnknown,omitempty"`
+		Required     *int            `json:"required,omitempty"`
 	}
 	approvalRequest struct {
 		URL    string `json:"url"`
@@ -26,7 +27,7 @@ type (
 	}
 	approval struct {
 		By     string   `json:"by"`
-		Teams  []string `json:"teams"`
+		Teams  []string `json:"teams,omitzero"` // empty: none; absent: not known
 		At     string   `json:"at,omitempty"`
 		Commit string   `json:"commit,omitempty"`
 		Self   bool     `json:"self"`
@@ -38,10 +39,13 @@ type (
 func Approval(r forge.Review, built string) (attest.Predicate, error) {
 	p := approvalPredicate{
 		Request: approvalRequest{URL: r.URL, Number: r.Number, Author: r.Author},
-		Commit:  r.Head, Built: built, Approvals: []approval{}, Required: r.Required,
+		Commit:  r.Head, Built: built, Approvals: []approval{}, TeamsUnknown: r.TeamsUnknown, Required: r.Required,
 	}
 	for _, a := range r.Approvals {
-		one := approval{By: a.By, Teams: append([]string{}, a.Teams...), Commit: a.Commit, Self: strings.EqualFold(a.By, r.Author)}
+		one := approval{By: a.By, Commit: a.Commit, Self: strings.EqualFold(a.By, r.Author)}
+		if r.TeamsUnknown == "" {
+			one.Teams = append([]string{}, a.Teams...)
+		}
 		if !a.At.IsZero() {
 			one.At = a.At.UTC().Format(time.RFC3339)
 		}

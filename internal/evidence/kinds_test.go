@@ -136,6 +136,12 @@ func TestApproval(t *testing.T) {
 	p, err = evidence.Approval(forge.Review{}, "")
 	must(t, err)
 	fits(t, "approval.json", p.Body)
+	p, err = evidence.Approval(forge.Review{Approvals: []forge.Approval{{By: "bob"}}, TeamsUnknown: "not allowed"}, "3c")
+	must(t, err)
+	fits(t, "approval.json", p.Body)
+	if !strings.Contains(string(p.Body), `"approvals":[{"by":"bob","self":false}],"teamsUnknown":"not allowed"`) {
+		t.Errorf("teams that are not known: %s", p.Body)
+	}
 }
 
 func TestLicences(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -26,6 +27,7 @@ import (
 type shape struct {
 	message  proto.Message        // in-toto's published form; nil: it has none
 	required []string             // paths of what must be there, and not empty
+	lists    []string             // paths of what must be a list, which may be empty
 	words    map[string][]string  // paths of what must be one of some words
 	further  func(d []byte) error // what else there is to check; may be nil
 }
@@ -59,6 +61,12 @@ func shapes() map[string]shape {
 		attest.TypeCycloneDX:  {required: []string{"specVersion"}, words: map[string][]string{"bomFormat": {"CycloneDX"}}},
 		attest.TypeOpenVEX:    {required: []string{"@context", "@id", "author", "timestamp", "statements"}, further: checkOpenVEX},
 		attest.TypeVuln:       {required: []string{"scanner.uri", "scanner.result", "metadata.scanFinishedOn"}},
+		attest.TypeSARIF:      {words: map[string][]string{"version": {"2.1.0"}}, lists: []string{"runs"}, further: formed[struct{ Runs []sarifRun }]},
+		// The project's own, docs/schema.
+		attest.TypeApproval: {required: []string{"request.author", "commit"}, lists: []string{"approvals"}, further: formed[approvalPredicate]},
+		attest.TypeLicences: {lists: []string{"expressions", "unknown"}, further: formed[licencesPredicate]},
+		attest.TypeImage:    {required: []string{"images"}, further: formed[imagePredicate]},
+		attest.TypeSecrets:  {required: []string{"scanner.uri", "images"}, further: formed[secretsPredicate]},
 	}
 }
 
@@ -86,16 +94,8 @@ func (s shape) check(document []byte) error {
 	if err := json.Unmarshal(document, &fields); err != nil {
 		return err
 	}
-	for _, path := range s.required {
-		if empty(at(fields, path)) {
-			return fmt.Errorf("%s is missing", path)
-		}
-	}
-	for path, words := range s.words {
-		value, _ := at(fields, path).(string)
-		if !slices.Contains(words, value) {
-			return fmt.Errorf("%s is %q: it must be %s", path, plain.Line(value, maxQuoted), strings.Join(words, " or "))
-		}
+	if err := s.says(fields); err != nil {
+		return err
 	}
 	if valid, ok := s.message.(interface{ Validate() error }); ok {
 		if err := valid.Validate(); err != nil {
@@ -104,6 +104,27 @@ func (s shape) check(document []byte) error {
 	}
 	if s.further != nil {
 		return s.further(document)
+	}
+	return nil
+}
+
+// says checks for what must be there.
+func (s shape) says(fields any) error {
+	for _, path := range s.required {
+		if empty(at(fields, path)) {
+			return fmt.Errorf("%s is missing", path)
+		}
+	}
+	for _, path := range s.lists {
+		if _, ok := at(fields, path).([]any); !ok {
+			return fmt.Errorf("%s is missing, or no list", path)
+		}
+	}
+	for path, words := range s.words {
+		value, _ := at(fields, path).(string)
+		if !slices.Contains(words, value) {
+			return fmt.Errorf("%s is %q: it must be %s", path, plain.Line(value, maxQuoted), strings.Join(words, " or "))
+		}
 	}
 	return nil
 }
@@ -129,6 +150,17 @@ func empty(value any) bool {
 		return len(v) == 0
 	}
 	return false
+}
+
+// formed asks for a document whose fields are of the kinds that a form has.
+func formed[T any](document []byte) error {
+	var form T
+	err := json.Unmarshal(document, &form)
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		path := regexp.MustCompile(`(^|\.)[A-Z]`).ReplaceAllStringFunc(kind.Field, strings.ToLower) // of fields without a tag
+		return fmt.Errorf("%s: it must not be of type %s", plain.Line(path, maxQuoted), kind.Value)
+	}
+	return err
 }
 
 // checkRelease asks for a package URL with a version.

@@ -36,6 +36,15 @@ func TestAPredicateThatIsNotWhatItsTypePromises(t *testing.T) {
 		"@context is missing":                                          {"openvex", `{"statements":[]}`},
 		"statements[0]: ":                                              {"openvex", `{` + vex + `,"statements":[{"vulnerability":{"name":"CVE-1"},"status":"harmless"}]}`},
 		"scanner.result is missing":                                    {"vuln", `{"scanner":{"uri":"x"}}`},
+		`version is "2": it must be 2.1.0`:                             {"sarif", `{"version":"2","runs":[]}`},
+		"runs is missing, or no list":                                  {"sarif", `{"version":"2.1.0"}`},
+		"runs.results: it must not be of type ob":                      {"sarif", `{"version":"2.1.0","runs":[{"results":{}}]}`},
+		"request.author is missing":                                    {"approval", `{"commit":"c","approvals":[]}`},
+		"approvals is missing, or no list":                             {"approval", `{"request":{"author":"ada"},"commit":"c"}`},
+		"approvals.by: it must not be of type number":                  {"approval", `{"request":{"author":"ada"},"commit":"c","approvals":[{"by":7}]}`},
+		"expressions is missing, or no list":                           {"licences", `{"packages":1}`},
+		"images is missing":                                            {"image", `{"images":[]}`},
+		"images.found: it must not be of type string":                  {"secrets", `{"scanner":{"uri":"x"},"images":[{"found":"none"}]}`},
 	} {
 		path := filepath.Join(t.TempDir(), "p.json")
 		must(t, os.WriteFile(path, []byte(c[1]), 0o600))
@@ -59,6 +68,11 @@ func TestAPredicateThatIsWhatItsTypePromises(t *testing.T) {
 		"spdx":            `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"x","creationInfo":{}}`,
 		"openvex":         `{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://example.com/1","author":"a","timestamp":"2026-01-01T00:00:00Z","version":1,"statements":[{"vulnerability":{"name":"CVE-1"},"products":[{"@id":"pkg:oci/x"}],"status":"fixed"}]}`,
 		"vuln":            `{"scanner":{"uri":"x","result":{}},"metadata":{"scanFinishedOn":"2026-01-01T00:00:00Z"}}`,
+		"sarif":           `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}},"mine":1}]}`,
+		"approval":        `{"request":{"author":"ada"},"commit":"c","approvals":[],"mine":1}`,
+		"licences":        `{"packages":0,"expressions":[],"unknown":[]}`,
+		"image":           `{"images":[{"digest":"sha256:ab"}]}`,
+		"secrets":         `{"scanner":{"uri":"x"},"images":[{"found":0}]}`,
 	} {
 		path := filepath.Join(t.TempDir(), "p.json")
 		must(t, os.WriteFile(path, []byte(content), 0o600))

@@ -11,10 +11,11 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/evidence"
 	"github.com/hallmark-ci/hallmark/internal/forge"
+	"github.com/hallmark-ci/hallmark/internal/secrets"
 )
 
 // Each statement, with whatever predicate is made, has the form that in-toto
-// publishes.
+// publishes, and its predicate that of its type, as one that others bring has to.
 func TestEachStatementIsAsPublished(t *testing.T) {
 	brought := func(content string) []evidence.Brought {
 		return []evidence.Brought{{Path: "f", Content: []byte(content)}}
@@ -25,8 +26,26 @@ func TestEachStatementIsAsPublished(t *testing.T) {
 		"image": func() (attest.Predicate, error) {
 			return evidence.Image([]evidence.ImageFacts{{Config: []byte(`{"config":{}}`)}})
 		},
-		"secrets":  func() (attest.Predicate, error) { return evidence.Secrets([]evidence.Searched{{}}) },
-		"approval": func() (attest.Predicate, error) { return evidence.Approval(forge.Review{}, "3c") },
+		"secrets": func() (attest.Predicate, error) {
+			return evidence.Secrets([]evidence.Searched{{Report: secrets.Report{URI: "pkg:golang/x"}}})
+		},
+		"approval": func() (attest.Predicate, error) {
+			return evidence.Approval(forge.Review{Author: "ada", Head: "2b"}, "3c")
+		},
+		"scan": func() (attest.Predicate, error) { return evidence.Vuln(scan()) },
+		"verdict": func() (attest.Predicate, error) {
+			return evidence.Verdict(evidence.Judgement{Subject: subject(t), At: noon()})
+		},
+		"cyclonedx": func() (attest.Predicate, error) {
+			return evidence.CycloneDX([]byte(`{"bomFormat":"CycloneDX","specVersion":"1.6"}`)), nil
+		},
+		"spdx": func() (attest.Predicate, error) {
+			return evidence.SPDX([]byte(`{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"x","creationInfo":{}}`)), nil
+		},
+		"vex": func() (attest.Predicate, error) {
+			return evidence.OpenVEX([][]byte{[]byte(`{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://example.com/1","author":"a","timestamp":"2026-01-01T00:00:00Z","version":1,` +
+				`"statements":[{"vulnerability":{"name":"CVE-1"},"products":[{"@id":"pkg:oci/x"}],"status":"fixed"}]}`)})
+		},
 		"tests": func() (attest.Predicate, error) {
 			return evidence.TestResult(brought(`<testsuite><testcase name="a"/></testsuite>`), "")
 		},
@@ -53,6 +72,10 @@ func TestEachStatementIsAsPublished(t *testing.T) {
 			var message intoto.Statement
 			must(t, protojson.Unmarshal(encoded, &message))
 			must(t, message.Validate())
+			path := filepath.Join(t.TempDir(), "p.json")
+			must(t, os.WriteFile(path, p.Body, 0o600))
+			_, err = evidence.File(p.Type+"="+path, noon())
+			must(t, err)
 			if message.GetPredicateType() != p.Type || message.GetSubject()[0].GetDigest()["sha256"] != subject(t).Hex() {
 				t.Errorf("it says %s", encoded)
 			}

@@ -1,6 +1,7 @@
 package forge
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,9 +54,16 @@ func (c *client) header(name, value string) { c.headers.Set(name, value) }
 
 func (c *client) ours(u *url.URL) bool { return u.Scheme == c.base.Scheme && u.Host == c.base.Host }
 
+// call is one question.
+type call struct {
+	address string
+	body    []byte                  // nil: what is asked for is in the address
+	refused func(http.Header) error // whether an answer that says yes means no; nil: it does not
+}
+
 // get reads one answer.
 func (c *client) get(ctx context.Context, path string, into any) error {
-	_, err := c.fetch(ctx, c.base.String()+path, into)
+	_, err := c.fetch(ctx, call{address: c.base.String() + path}, into)
 	return err
 }
 
@@ -65,7 +73,7 @@ func all[T any](ctx context.Context, c *client, path string) ([]T, error) {
 	next := c.base.String() + path + "?per_page=100"
 	for range maxPages {
 		var page []T
-		following, err := c.fetch(ctx, next, &page)
+		following, err := c.fetch(ctx, call{address: next}, &page)
 		if err != nil {
 			return nil, err
 		}
@@ -95,10 +103,10 @@ func (e *statusError) Error() string {
 }
 
 // fetch asks again where that may help, and returns the address of the next page.
-func (c *client) fetch(ctx context.Context, address string, into any) (next string, err error) {
+func (c *client) fetch(ctx context.Context, q call, into any) (next string, err error) {
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		next, err = c.once(ctx, address, into)
+		next, err = c.once(ctx, q, into)
 		wait, again := waitAfter(err, pause)
 		if !again || attempt == tries {
 			return next, err
@@ -132,15 +140,11 @@ func waitAfter(err error, pause time.Duration) (time.Duration, bool) {
 	return pause, network
 }
 
-func (c *client) once(ctx context.Context, address string, into any) (next string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+func (c *client) once(ctx context.Context, q call, into any) (next string, err error) {
+	request, err := c.request(ctx, q)
 	if err != nil {
-		return "", errors.New("it gives an address that is none")
+		return "", err
 	}
-	if !c.ours(request.URL) {
-		return "", errors.New("it leads elsewhere")
-	}
-	request.Header = c.headers.Clone()
 	answer, err := c.http.Do(request)
 	if err != nil {
 		return "", err
@@ -149,7 +153,7 @@ func (c *client) once(ctx context.Context, address string, into any) (next strin
 	content, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	switch {
 	case answer.StatusCode != http.StatusOK:
-		return "", &statusError{code: answer.StatusCode, wait: retryAfter(answer)}
+		return "", &statusError{code: answer.StatusCode, wait: retryAfter(answer.Header)}
 	case err != nil:
 		return "", fmt.Errorf("reading its answer: %w", err)
 	case len(content) > maxAnswer:
@@ -158,17 +162,41 @@ func (c *client) once(ctx context.Context, address string, into any) (next strin
 	if err := json.Unmarshal(content, into); err != nil {
 		return "", errors.New("its answer cannot be read")
 	}
+	if q.refused != nil {
+		if err := q.refused(answer.Header); err != nil {
+			return "", err
+		}
+	}
 	return nextPage(answer.Header.Get("Link")), nil
+}
+
+func (c *client) request(ctx context.Context, q call) (*http.Request, error) {
+	method := http.MethodGet
+	if q.body != nil {
+		method = http.MethodPost
+	}
+	request, err := http.NewRequestWithContext(ctx, method, q.address, bytes.NewReader(q.body))
+	if err != nil {
+		return nil, errors.New("it gives an address that is none")
+	}
+	if !c.ours(request.URL) {
+		return nil, errors.New("it leads elsewhere")
+	}
+	request.Header = c.headers.Clone()
+	if q.body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, nil
 }
 
 // retryAfter returns for how long the host wants to be left alone, in its two ways
 // to say so.
-func retryAfter(answer *http.Response) time.Duration {
-	if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil && seconds > 0 {
+func retryAfter(header http.Header) time.Duration {
+	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil && seconds > 0 {
 		return time.Duration(min(seconds, 1<<20)) * time.Second
 	}
-	if answer.Header.Get("X-Ratelimit-Remaining") == "0" {
-		if reset, err := strconv.ParseInt(answer.Header.Get("X-Ratelimit-Reset"), 10, 64); err == nil {
+	if header.Get("X-Ratelimit-Remaining") == "0" {
+		if reset, err := strconv.ParseInt(header.Get("X-Ratelimit-Reset"), 10, 64); err == nil {
 			return max(time.Until(time.Unix(reset, 0)), time.Second)
 		}
 	}

@@ -29,13 +29,14 @@ type Review struct {
 	URL, Number, Author string
 	Head                string // the last commit of the request
 	Approvals           []Approval
-	Required            *int // approvals that the host demands; nil: not told
+	TeamsUnknown        string // why nothing is known of the approvals' teams; empty: they are known
+	Required            *int   // approvals that the host demands; nil: not told
 }
 
 // Approval is one approval that stands.
 type Approval struct {
 	By     string
-	Teams  []string // in the name of which it was given, as far as the host tells
+	Teams  []string // in the name of which it was given, unless they are not known
 	At     time.Time
 	Commit string // that was approved; empty: an earlier one than the last, or not told
 }

@@ -134,22 +134,29 @@ func TestGitHub(t *testing.T) {
 	h := newHost(t, pulls(
 		answer{status: 429, headers: map[string]string{"Retry-After": "1"}},
 		answer{headers: map[string]string{"Link": `<HOST` + reviews + `?page=2>; rel="next", <HOST` + reviews + `?page=2>; rel="last"`}, body: `[
-			{"user":{"login":"bob"},"state":"APPROVED","commit_id":"1a","submitted_at":"2026-11-22T10:00:00Z"},
+			{"node_id":"R1","user":{"login":"bob"},"state":"APPROVED","commit_id":"1a","submitted_at":"2026-11-22T10:00:00Z"},
 			{"user":{"login":"cyd"},"state":"APPROVED","commit_id":"2b","submitted_at":"2026-11-22T10:01:00Z"},
 			{"user":{"login":"dan"},"state":"APPROVED","commit_id":"2b","submitted_at":"2026-11-22T10:02:00Z"}]`},
 	))
 	h.answers[reviews+"?page=2"] = []answer{{body: `[
 		{"user":{"login":"cyd"},"state":"CHANGES_REQUESTED","commit_id":"2b","submitted_at":"2026-11-22T10:03:00Z"},
 		{"user":{"login":"dan"},"state":"DISMISSED","commit_id":"2b","submitted_at":"2026-11-22T10:02:00Z"},
-		{"user":{"login":"ada"},"state":"APPROVED","commit_id":"2b","submitted_at":"2026-11-22T10:04:00Z"},
+		{"node_id":"R6","user":{"login":"ada"},"state":"APPROVED","commit_id":"2b","submitted_at":"2026-11-22T10:04:00Z"},
 		{"user":{"login":"bob"},"state":"COMMENTED","commit_id":"2b","submitted_at":"2026-11-22T10:05:00Z"}]`}}
+	h.answers["/graphql"] = []answer{
+		{headers: map[string]string{"Retry-After": "1"}, body: `{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}`},
+		{body: `{"data":{"repository":` + organization + `,"nodes":[` + onBehalfOf("R1", "security", "backend") + `,` + onBehalfOf("R6") + `]}}`},
+	}
 	r, err := forge.GitHub(t.Context(), forge.Question{API: h.URL, Repository: "team/shop", Commit: "3c", Token: "t"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := forge.Review{
 		URL: "https://github.com/team/shop/pull/7", Number: "7", Author: "ada", Head: "2b", Required: new(2),
-		Approvals: []forge.Approval{{By: "bob", At: at("10:00"), Commit: "1a"}, {By: "ada", At: at("10:04"), Commit: "2b"}},
+		Approvals: []forge.Approval{
+			{By: "bob", At: at("10:00"), Commit: "1a", Teams: []string{"team/backend", "team/security"}},
+			{By: "ada", At: at("10:04"), Commit: "2b", Teams: []string{}},
+		},
 	}
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("have %+v\nwant %+v", r, want)

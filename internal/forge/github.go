@@ -27,6 +27,7 @@ type pull struct {
 }
 
 type pullReview struct {
+	ID     string `json:"node_id"`
 	User   struct{ Login string }
 	State  string
 	Commit string    `json:"commit_id"`
@@ -43,10 +44,15 @@ func (g gitHub) review(ctx context.Context, q Question) (Review, error) {
 	if err != nil {
 		return Review{}, err
 	}
-	return Review{
+	approved := standing(reviews)
+	r := Review{
 		URL: short(p.URL), Number: number, Author: short(p.User.Login), Head: short(p.Head.SHA),
-		Approvals: standing(reviews), Required: g.required(ctx, p.Base.Ref),
-	}, nil
+		Approvals: approvalsOf(approved), Required: g.required(ctx, p.Base.Ref),
+	}
+	if err := g.addTeams(ctx, q, approved, r.Approvals); err != nil {
+		r.TeamsUnknown = unknownTeams(err, tellsTeams)
+	}
+	return r, ctx.Err()
 }
 
 // pull returns the request that the job is for, or the one by which the commit
@@ -73,22 +79,33 @@ func (g gitHub) pull(ctx context.Context, q Question) (pull, error) {
 	return pull{}, errors.New("no merged pull request has the commit")
 }
 
-// standing returns the approvals that stand: of each reviewer the last opinion
-// counts, and a comment is none.
-func standing(reviews []pullReview) []Approval {
+// standing returns the approvals that stand, by their time: of each reviewer the
+// last opinion counts, and a comment is none.
+func standing(reviews []pullReview) []pullReview {
 	last := map[string]pullReview{}
 	for _, r := range reviews {
 		if r.State != "COMMENTED" && r.State != "PENDING" && !r.At.Before(last[r.User.Login].At) {
 			last[r.User.Login] = r
 		}
 	}
-	var out []Approval
+	var out []pullReview
 	for by, r := range last {
 		if r.State == "APPROVED" && by != "" {
-			out = append(out, Approval{By: short(by), At: r.At, Commit: short(r.Commit)})
+			out = append(out, r)
 		}
 	}
-	return byTime(out)
+	slices.SortFunc(out, func(a, b pullReview) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.User.Login, b.User.Login))
+	})
+	return out
+}
+
+func approvalsOf(reviews []pullReview) []Approval {
+	var out []Approval
+	for _, r := range reviews {
+		out = append(out, Approval{By: short(r.User.Login), At: r.At, Commit: short(r.Commit)})
+	}
+	return out
 }
 
 // required returns how many approvals the rules of a branch demand. Rules of the
@@ -110,12 +127,4 @@ func (g gitHub) required(ctx context.Context, branch string) *int {
 		}
 	}
 	return most
-}
-
-// byTime orders approvals, so that the same review gives the same bytes.
-func byTime(all []Approval) []Approval {
-	slices.SortFunc(all, func(a, b Approval) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.By, b.By))
-	})
-	return all
 }

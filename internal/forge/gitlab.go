@@ -1,6 +1,7 @@
 package forge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -51,7 +52,11 @@ func (g gitLab) review(ctx context.Context, q Question) (Review, error) {
 		return Review{}, err
 	}
 	r := Review{URL: short(m.URL), Number: number, Author: short(m.Author.Username), Head: short(m.SHA), Required: a.Required}
-	since, rules := g.lastPush(ctx, path), g.rules(ctx, path)
+	since := g.lastPush(ctx, path)
+	rules, err := g.rules(ctx, path)
+	if err != nil && len(a.By) > 0 {
+		r.TeamsUnknown = unknownTeams(err, "approval rules are there from the edition Premium on, and a token with read_api is told of them")
+	}
 	for _, by := range a.By {
 		one := Approval{By: short(by.User.Username), At: by.At, Teams: teams(rules, by.User.Username)}
 		if !since.IsZero() && by.At.After(since) {
@@ -60,7 +65,7 @@ func (g gitLab) review(ctx context.Context, q Question) (Review, error) {
 		r.Approvals = append(r.Approvals, one)
 	}
 	r.Approvals = byTime(r.Approvals)
-	return r, nil
+	return r, ctx.Err()
 }
 
 func (g gitLab) request(ctx context.Context, q Question) (mergeRequest, error) {
@@ -99,12 +104,10 @@ func (g gitLab) lastPush(ctx context.Context, path string) time.Time {
 }
 
 // rules returns the approval rules, which not every edition of GitLab has.
-func (g gitLab) rules(ctx context.Context, path string) []rule {
+func (g gitLab) rules(ctx context.Context, path string) ([]rule, error) {
 	var state struct{ Rules []rule }
-	if err := g.get(ctx, path+"/approval_state", &state); err != nil {
-		return nil
-	}
-	return state.Rules
+	err := g.get(ctx, path+"/approval_state", &state)
+	return state.Rules, err
 }
 
 // teams returns the rules that an approval satisfies, but for that which anybody
@@ -119,4 +122,12 @@ func teams(rules []rule, username string) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// byTime orders approvals, so that the same review gives the same bytes.
+func byTime(all []Approval) []Approval {
+	slices.SortFunc(all, func(a, b Approval) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.By, b.By))
+	})
+	return all
 }

@@ -23,7 +23,7 @@ const maxIndex = 256 << 20
 // where they are those that git left, and reads it otherwise. Files that are not
 // tracked do not count: a build leaves many.
 func dirty(folder string, repository *gogit.Repository, head plumbing.Hash) *bool {
-	written, ok := indexTime(folder)
+	written, ok := indexTime(repository)
 	if !ok {
 		return nil
 	}
@@ -57,8 +57,12 @@ func dirty(folder string, repository *gogit.Repository, head plumbing.Hash) *boo
 
 // indexTime returns when the index was written. A repository without one has
 // nothing checked out.
-func indexTime(folder string) (time.Time, bool) {
-	info, err := os.Stat(filepath.Join(folder, ".git", "index"))
+func indexTime(repository *gogit.Repository) (time.Time, bool) {
+	stored, ok := repository.Storer.(*objects)
+	if !ok {
+		return time.Time{}, false
+	}
+	info, err := stored.Filesystem().Stat("index")
 	if err != nil || info.Size() > maxIndex {
 		return time.Time{}, false
 	}
@@ -72,7 +76,7 @@ type leaf struct {
 
 // treeOf returns all files of a commit by their paths.
 func treeOf(repository *gogit.Repository, hash plumbing.Hash) (map[string]leaf, error) {
-	c, err := commitObject(repository, hash)
+	c, err := repository.CommitObject(hash)
 	if err != nil {
 		return nil, err
 	}

@@ -2,12 +2,11 @@
 // made it, whether it is signed, and whether the files are still those of the
 // commit.
 //
-// It reads the objects of one commit and never its history. What grows with the
-// history is the list of what is in the packs, which go-git reads as a whole: some
-// 300 ms and 30 MB for a hundred thousand commits (BenchmarkRead). It runs no
-// program and obeys no configuration of the repository. Everything in a commit
-// was written by whoever made it, and is bounded here and escaped where it is
-// shown.
+// It reads the objects of one commit and never its history, nor the list of what
+// the history consists of: a hundred thousand commits cost what one costs
+// (BenchmarkRead). It runs no program and obeys no configuration of the
+// repository. Everything in a commit was written by whoever made it, and is
+// bounded here and escaped where it is shown.
 package git
 
 import (
@@ -18,7 +17,6 @@ import (
 
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
 const (
@@ -63,34 +61,54 @@ func Read(folder, commit string) (Workspace, error) {
 	if err != nil {
 		return Workspace{}, fmt.Errorf("opening the repository in %s: %w", folder, err)
 	}
-	w := Workspace{Found: true}
-	head, err := repository.Reference(plumbing.HEAD, false)
+	objects, err := lazily(repository)
+	if err != nil {
+		return Workspace{}, fmt.Errorf("opening the repository in %s: %w", folder, err)
+	}
+	defer objects.close()
+	w, err := readHead(repository)
 	if err != nil {
 		return w, fmt.Errorf("reading HEAD in %s: %w", folder, err)
 	}
+	if w.Head == "" {
+		return w, nil // nothing is committed yet
+	}
+	w.Dirty = dirty(folder, repository, plumbing.NewHash(w.Head))
+	if commit == "" {
+		commit = w.Head
+	}
+	w.Commit, err = readCommit(repository, commit)
+	if err == nil && w.Commit == nil && commit == w.Head {
+		err = errors.New("it is missing, and HEAD names it")
+	}
+	if err != nil {
+		return w, fmt.Errorf("reading the commit %s in %s: %w", commit, folder, err)
+	}
+	return w, nil
+}
+
+// readHead reads what is checked out.
+func readHead(repository *gogit.Repository) (Workspace, error) {
+	w := Workspace{Found: true}
+	head, err := repository.Reference(plumbing.HEAD, false)
+	if err != nil {
+		return w, err
+	}
 	w.Detached = head.Type() == plumbing.HashReference
 	if w.Detached && head.Hash().IsZero() {
-		return w, fmt.Errorf("reading HEAD in %s: it names neither a branch nor a commit", folder)
+		return w, errors.New("it names neither a branch nor a commit")
 	}
 	if !w.Detached {
 		w.Branch = bounded(head.Target().Short(), maxName)
 	}
 	resolved, err := repository.Head()
 	if errors.Is(err, plumbing.ErrReferenceNotFound) {
-		return w, nil // nothing is committed yet
+		return w, nil
 	}
 	if err != nil {
-		return w, fmt.Errorf("reading HEAD in %s: %w", folder, err)
+		return w, err
 	}
 	w.Head = resolved.Hash().String()
-	w.Dirty = dirty(folder, repository, resolved.Hash())
-	if commit == "" {
-		commit = w.Head
-	}
-	w.Commit, err = readCommit(repository, commit)
-	if err != nil {
-		return w, fmt.Errorf("reading the commit %s in %s: %w", commit, folder, err)
-	}
 	return w, nil
 }
 
@@ -99,7 +117,7 @@ func readCommit(repository *gogit.Repository, commit string) (*Commit, error) {
 	if !plumbing.IsHash(commit) {
 		return nil, nil //nolint:nilnil // none is an answer
 	}
-	c, err := commitObject(repository, plumbing.NewHash(commit))
+	c, err := repository.CommitObject(plumbing.NewHash(commit))
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
 		return nil, nil //nolint:nilnil // none is an answer
 	}
@@ -112,17 +130,6 @@ func readCommit(repository *gogit.Repository, commit string) (*Commit, error) {
 		Committer: bounded(c.Committer.Name, maxName), CommitterEmail: bounded(c.Committer.Email, maxName),
 		Message: bounded(c.Message, maxMessage), Signature: signatureKind(c.PGPSignature), CommittedAt: c.Committer.When,
 	}, nil
-}
-
-func commitObject(repository *gogit.Repository, hash plumbing.Hash) (*object.Commit, error) {
-	size, err := repository.Storer.EncodedObjectSize(hash)
-	if err != nil {
-		return nil, err
-	}
-	if size > maxObject {
-		return nil, fmt.Errorf("it has %d bytes, the limit is %d (1 MiB)", size, maxObject)
-	}
-	return repository.CommitObject(hash)
 }
 
 // signatureKind tells by its armour how a commit is signed.

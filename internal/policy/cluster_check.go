@@ -159,7 +159,7 @@ func (k check) module(p Policy, predicateType string, c Cluster) (string, error)
 			return "", err
 		}
 		module.Rules = append(module.Rules, rules...)
-		for rule, part := range map[string]string{"deny": "joined", "violations": "compliance"} {
+		for rule, part := range map[string]string{"deny": "joined", "undecided": "joined", "violations": "compliance"} {
 			if k.part == part && !p.has(rule) {
 				module.Rules = append(module.Rules, constant("policy_"+rule, ast.NewSet()))
 			}

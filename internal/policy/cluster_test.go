@@ -125,6 +125,14 @@ func TestACompiledPolicyDecidesAsTheGate(t *testing.T) {
 			files: hallmarkPolicy("deny contains f.id if {\n\tsome f in shared.findings\n\tnot f.suppressedBy\n}\n"),
 		},
 		{name: "warnings do not deny", files: hallmarkPolicy("warn contains \"x\" if input.scan\n"), verified: []verify.Verified{clean}, outcome: Pass},
+		{
+			name: "could not decide", files: hallmarkPolicy("undecided contains {\"msg\": \"nobody told\", \"fix\": \"ask\"} if input.scan\n"),
+			verified: []verify.Verified{clean}, says: []string{"nobody told (fix: ask)"},
+		},
+		{
+			name: "could not decide, in another shape", files: hallmarkPolicy("undecided contains 1 if input.scan\n"), verified: []verify.Verified{clean},
+			says: []string{"undecided holds something else"},
+		},
 		{name: "none of the type", files: hallmarkPolicy("deny contains \"x\" if not input.scan\n"), verified: []verify.Verified{approval}, outcome: Deny, says: []string{"no matching"}},
 		{
 			name: "the image's digest", verified: []verify.Verified{clean}, outcome: Deny, says: []string{"sha256:0123"},

@@ -29,7 +29,7 @@ func mannerOf(path ast.Ref) (manner, bool) {
 	case isLibrary(path):
 		return manner{Hallmark, ast.RegoV1, nil, nil}, true
 	case strings.HasPrefix(packageName, "hallmark.") && len(path) == 3:
-		return manner{Hallmark, ast.RegoV1, []string{"deny", "warn"}, setOfReasons}, true
+		return manner{Hallmark, ast.RegoV1, []string{"deny", "warn", "undecided"}, setOfReasons}, true
 	}
 	return manner{}, false
 }
@@ -48,7 +48,7 @@ func noFunction(rule *ast.Rule) error {
 	return nil
 }
 
-// setOfReasons refuses a deny or warn that is not a set: a second one of it would
+// setOfReasons refuses a deny, warn or undecided that is not a set: a second one of it would
 // contradict the first, and a boolean has nothing to tell.
 func setOfReasons(rule *ast.Rule) error {
 	if rule.Head.RuleKind() != ast.MultiValue {

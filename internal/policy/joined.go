@@ -21,8 +21,8 @@ import (
 // verified: once, or, where it reads the configuration of an index's images, once
 // for each of them.
 //
-// What it denies it denies, also when something that it reads is missing. But
-// then it cannot pass.
+// What it denies it denies, also when something that it reads is missing, or when
+// it says itself that it could not decide. But then it cannot pass.
 func (r Rules) decideJoined(ctx context.Context, p Policy, together *joined) Result {
 	result := p.blank()
 	var unknown, denied, warned reasons
@@ -36,12 +36,13 @@ func (r Rules) decideJoined(ctx context.Context, p Policy, together *joined) Res
 		result.Considered = together.count(p.reads)
 		unknown.addSentences(p.lacks(together)...)
 		for _, image := range together.images(p) {
-			d, w, err := r.askJoined(ctx, p, together, image, explain)
+			said, err := r.askJoined(ctx, p, together, image, explain)
 			if err != nil {
 				unknown.add(err.Error())
 			}
-			denied.addAll(d)
-			warned.addAll(w)
+			denied.addAll(said["deny"])
+			warned.addAll(said["warn"])
+			unknown.addAll(said["undecided"])
 		}
 	}
 	denied, result.Waived = r.waive(p.Name(), denied)
@@ -84,37 +85,40 @@ func (p Policy) complete(all []Reason) []Reason {
 	return all
 }
 
-// askJoined evaluates deny and warn about one image.
-func (r Rules) askJoined(ctx context.Context, p Policy, together *joined, image Image, explain *explanation) (denied, warned reasons, err error) {
+// askJoined evaluates deny, warn and undecided about one image.
+func (r Rules) askJoined(ctx context.Context, p Policy, together *joined, image Image, explain *explanation) (map[string]reasons, error) {
 	if ctx.Err() != nil {
-		return reasons{}, reasons{}, fmt.Errorf("the evaluation was stopped: %w", ctx.Err())
+		return nil, fmt.Errorf("the evaluation was stopped: %w", ctx.Err())
 	}
 	input, err := together.input(p.reads, image)
 	if err != nil {
-		return reasons{}, reasons{}, err
+		return nil, err
 	}
 	query, err := p.prepareJoined(ctx)
 	if err != nil {
-		return reasons{}, reasons{}, fmt.Errorf("the policy could not be prepared: %w", err)
+		return nil, fmt.Errorf("the policy could not be prepared: %w", err)
 	}
 	e := evaluation{query: query, limit: cmp.Or(r.Limit, defaultLimit), now: together.evidence.Now, dialect: Hallmark, explain: explain}
 	found, err := e.eval(ctx, input, "what was verified")
 	if err != nil {
-		return reasons{}, reasons{}, err
+		return nil, err
 	}
-	for rule, into := range map[string]*reasons{"deny": &denied, "warn": &warned} {
+	said := map[string]reasons{}
+	for _, rule := range []string{"deny", "warn", "undecided"} {
 		elements, ok := found[rule].([]any)
 		if !ok {
-			return reasons{}, reasons{}, fmt.Errorf("%s is undefined for what was verified", rule)
+			return nil, fmt.Errorf("%s is undefined for what was verified", rule)
 		}
-		if *into, err = decodeReasons(elements); err != nil {
-			return reasons{}, reasons{}, fmt.Errorf("%s holds something else than texts and {msg, id, severity, fix, resource}: %w", rule, err)
+		all, err := decodeReasons(elements)
+		if err != nil {
+			return nil, fmt.Errorf("%s holds something else than texts and {msg, id, severity, fix, resource}: %w", rule, err)
 		}
 		if image.Platform != "" && together.evidence.Image.Platform == "" {
-			into.about(image.Platform)
+			all.about(image.Platform)
 		}
+		said[rule] = all
 	}
-	return denied, warned, nil
+	return said, nil
 }
 
 // prepareJoined makes a policy of the project's own dialect ready, with its
@@ -129,7 +133,7 @@ func (p Policy) prepareJoined(ctx context.Context) (rego.PreparedEvalQuery, erro
 	return rego.New(
 		rego.Compiler(p.compiler),
 		rego.SetRegoVersion(ast.RegoV0), // of the query
-		rego.Query(fmt.Sprintf("deny = [d | d = %s.deny[_]]; warn = [w | w = %s.warn[_]]", path, path)),
+		rego.Query(fmt.Sprintf("deny = [d | d = %[1]s.deny[_]]; warn = [w | w = %[1]s.warn[_]]; undecided = [u | u = %[1]s.undecided[_]]", path)),
 		rego.Store(inmem.NewFromObject(documents)),
 		rego.StrictBuiltinErrors(true),
 	).PrepareForEval(ctx)

@@ -121,8 +121,9 @@ func (p Policy) checkReads(ctx context.Context) []Lint {
 
 // deniesNothing reports whether a policy denies an image without any evidence.
 func (p Policy) deniesNothing(ctx context.Context) bool {
-	denied, _, err := Rules{Limit: p.limit}.askJoined(ctx, p, &joined{evidence: Evidence{Now: time.Now()}}, Image{}, nil)
-	return err == nil && denied.some()
+	said, err := Rules{Limit: p.limit}.askJoined(ctx, p, &joined{evidence: Evidence{Now: time.Now()}}, Image{}, nil)
+	denied, unknown := said["deny"], said["undecided"]
+	return err == nil && (denied.some() || unknown.some())
 }
 
 // checkEmpty asks a policy about evidence that says nothing, which should not be
@@ -184,7 +185,8 @@ func (p Policy) passesOnNothing(ctx context.Context, now time.Time) (bool, error
 	e := evaluation{query: query, limit: p.limit, now: now, dialect: Hallmark}
 	found, err := e.eval(ctx, input, "nothing")
 	denied, ok := found["deny"].([]any)
-	return err == nil && ok && len(denied) == 0 && p.has("deny"), err
+	unknown, _ := found["undecided"].([]any)
+	return err == nil && ok && len(denied)+len(unknown) == 0 && p.has("deny"), err
 }
 
 // String returns the finding as one line.

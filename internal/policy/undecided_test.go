@@ -1,11 +1,37 @@
 package policy
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
+
+// A policy can say itself that it could not find out: that is no pass, and no
+// waiver takes it back; what it denies it denies all the same.
+func TestAPolicyThatCouldNotDecide(t *testing.T) {
+	n := newNotary(t)
+	scanned := []verify.Verified{n.scan(t, cleaned(0), nil)}
+	const unknown = "package hallmark.p\nundecided contains {\"msg\": \"nobody told\", \"id\": \"told\", \"fix\": \"ask\"} if input.scan\n"
+	for _, c := range []struct {
+		name    string
+		policy  string
+		outcome Outcome
+		reasons []string
+	}{
+		{"it could not", unknown, Undecided, []string{"nobody told (fix: ask)"}},
+		{"and denies", unknown + "deny contains \"bad\" if input.scan\n", Deny, []string{"bad", "nobody told (fix: ask)"}},
+		{"it could", "package hallmark.p\nundecided contains \"x\" if not input.scan\n", Pass, nil},
+		{"no text", "package hallmark.p\nundecided contains 1 if input.scan\n", Undecided, []string{"undecided holds something else than texts and {msg, id, severity, fix, resource}: it is neither a text nor an object"}},
+		{"no set", "package hallmark.p\nundecided := input.scan\n", Undecided, []string{"p.rego:2: undecided is not a set: write undecided contains MESSAGE if { … }"}},
+	} {
+		r := Rules{Policies: load(t, c.policy)}.Decide(t.Context(), Evidence{Verified: scanned, Now: today()}).Results[0]
+		if r.Outcome != c.outcome || !slices.Equal(sentences(r.Reasons), c.reasons) {
+			t.Errorf("%s: want %s with %q, have %s with %q", c.name, c.outcome, c.reasons, r.Outcome, sentences(r.Reasons))
+		}
+	}
+}
 
 func TestPolicyThatIsNone(t *testing.T) {
 	n := newNotary(t)

@@ -4,18 +4,24 @@ package sigstore
 import rego.v1
 
 problems contains text if {
-	some said in denied
+	some said in denied | unknown
 	text := sentence(said)
 }
 
-problems contains "deny holds something else than texts and {msg, id, severity, fix, resource}" if {
-	some said in denied
+problems contains sprintf("%s holds something else than texts and {msg, id, severity, fix, resource}", [rule]) if {
+	some rule, all in {"deny": denied, "undecided": unknown}
+	some said in all
 	not sentence(said)
 }
 
 problems contains "the policy could not be evaluated on the attestation" if not denied
 
+problems contains "the policy could not be evaluated on the attestation" if not unknown
+
 denied := untyped(found) if found := policy_deny with input as evidence
+
+# The cluster knows no third answer: what could not be decided does not pass.
+unknown := untyped(found) if found := policy_undecided with input as evidence
 
 evidence := object.union_n([
 	{
@@ -70,4 +76,4 @@ as_of_now(i, finding) := object.remove(finding, ["suppressedBy"]) if i in ended
 
 as_of_now(i, finding) := finding if not i in ended
 
-satisfied if count(denied) == 0
+satisfied if count(denied | unknown) == 0

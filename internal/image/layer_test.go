@@ -1,14 +1,18 @@
 package image_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/containerd/stargz-snapshotter/estargz"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -193,6 +197,35 @@ func TestLayersComeOutAsTheyWentIn(t *testing.T) {
 				t.Errorf("%d other bytes came out, want %d", len(got), len(plain))
 			}
 		})
+	}
+}
+
+// A layer that can be read lazily has every file in a member of gzip of its own, a
+// table of contents and a footer. It is read like any other.
+func TestALayerOfEstargz(t *testing.T) {
+	plain := archive(t, strings.Repeat("hello ", 100_000))
+	built, err := estargz.Build(io.NewSectionReader(bytes.NewReader(plain), 0, int64(len(plain))))
+	must(t, err)
+	stored, err := io.ReadAll(built)
+	must(t, err)
+	must(t, built.Close())
+	diffID, err := v1.NewHash(built.DiffID().String())
+	must(t, err)
+	host := serve(t)
+	push(t, host+"/app:1", imageOf(t, blob{stored, diffID, types.OCILayer}))
+	got, err := readLayer(t, anonymous(), host+"/app:1")
+	must(t, err)
+	var names []string
+	for content := tar.NewReader(bytes.NewReader(got)); ; {
+		header, err := content.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		must(t, err)
+		names = append(names, header.Name)
+	}
+	if !slices.Contains(names, "file") || !slices.Contains(names, estargz.TOCTarName) {
+		t.Errorf("it holds %q", names)
 	}
 }
 

@@ -23,6 +23,7 @@ const findings = "The separate tools find more in images with Go programs: they 
 // measurement is all that was measured.
 type measurement struct {
 	laps   []lap
+	spent  []spent
 	growth []series
 	rounds int
 }
@@ -43,6 +44,10 @@ func report(m measurement, machine string) string {
 		}
 	}
 	b.WriteString("\n" + findings)
+	if len(m.spent) > 0 {
+		b.WriteString("\n## Where the time goes\n\nA first run of `hallmark run`, by the function that was at work, on all processors together. `CPUPROFILE=FILE` " +
+			"writes such\na profile of any command, for `go tool pprof`.\n\n" + spentTable(m.spent))
+	}
 	if len(m.growth) > 0 {
 		b.WriteString("\n## Growth\n\nA first run on images that have more and more of one thing, and the gate on more and more evidence.\n\n" +
 			"![Time against size, a panel for each thing that there is more of](performance.svg)\n\n" + growthTable(m.growth))

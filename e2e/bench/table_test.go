@@ -35,7 +35,7 @@ func TestReportComparesMediansOfTheSameImage(t *testing.T) {
 	}
 	growth := []series{{what: "files", job: product, points: []point{{10, time.Second}, {20, 2 * time.Second}, {40, 6 * time.Second}}}}
 
-	got := report(measurement{laps, growth, 2}, "a machine")
+	got := report(measurement{laps: laps, growth: growth, rounds: 2}, "a machine")
 
 	for _, want := range []string{
 		"Rounds: 2, alternating, on a machine.",

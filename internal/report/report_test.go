@@ -154,6 +154,21 @@ func TestTheSummaryIsBounded(t *testing.T) {
 	}
 }
 
+// A table that ends does so before what passed, not before what was denied.
+func TestTheSummaryShowsWhatIsDeniedFirst(t *testing.T) {
+	r := denied(t)
+	var results []policy.Result
+	for range 100 {
+		results = append(results, policy.Result{Name: "harmless.rego", Outcome: policy.Pass})
+	}
+	r.Verdict.Results = append(results, policy.Result{Name: "stale.rego", Outcome: policy.Undecided}, policy.Result{Name: "strict.rego", Outcome: policy.Deny})
+	s := string(report.Summary(r))
+	denial, doubt, pass := strings.Index(s, "strict.rego"), strings.Index(s, "stale.rego"), strings.Index(s, "harmless.rego")
+	if denial < 0 || denial > doubt || doubt > pass {
+		t.Errorf("denied at %d, undecided at %d, passed at %d", denial, doubt, pass)
+	}
+}
+
 func TestARejectedAttestationIsShownWithoutAnyVerified(t *testing.T) {
 	r := denied(t)
 	r.Verified, r.Attached = nil, nil

@@ -10,11 +10,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
+	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
 // hostile are names and texts that somebody may have put into an image, an
@@ -166,6 +168,16 @@ func TestTheSummaryShowsWhatIsDeniedFirst(t *testing.T) {
 	denial, doubt, pass := strings.Index(s, "strict.rego"), strings.Index(s, "stale.rego"), strings.Index(s, "harmless.rego")
 	if denial < 0 || denial > doubt || doubt > pass {
 		t.Errorf("denied at %d, undecided at %d, passed at %d", denial, doubt, pass)
+	}
+}
+
+func TestASignatureOfThisRunIsNotCalledEarlier(t *testing.T) {
+	r := denied(t)
+	own, other := newNotary(t, 1).attests(t, attest.TypeSignature, "{}"), newNotary(t, 2).attests(t, attest.TypeSignature, "{}")
+	r.Verified, r.Attached, r.Signed = []verify.Verified{own, other}, nil, own.Signer()
+	s := string(report.Summary(r))
+	if strings.Count(s, "| signature |") != 2 || strings.Count(s, "| this run |") != 1 || strings.Count(s, "| earlier |") != 1 {
+		t.Errorf("one is of this run, one is not:\n%s", s)
 	}
 }
 

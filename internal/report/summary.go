@@ -213,6 +213,10 @@ func (m *markdown) again(r pipeline.Result) {
 // ownOf returns the digests of the envelopes that this run attached.
 func ownOf(r pipeline.Result) map[string]bool {
 	own := map[string]bool{}
+	for _, v := range r.Verified {
+		// A signer has one signature of an image, and this run has just replaced it.
+		own[v.Envelope().Digest()] = v.PredicateType() == attest.TypeSignature && r.Signed != "" && v.Signer() == r.Signed
+	}
 	for _, v := range r.Attached {
 		own[v.Envelope().Digest()] = true
 	}

@@ -25,7 +25,8 @@ func (p *place) gitlab(dir string, env []string, args ...string) (int, string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	path := filepath.Join(root, ".cache", "bin") + string(os.PathListSeparator) + filepath.Join(p.dir, "bin") + string(os.PathListSeparator) + os.Getenv("PATH")
+	path := filepath.Join(root, ".cache", "bin") + string(os.PathListSeparator) + filepath.Join(p.dir, "bin") + string(os.PathListSeparator) +
+		filepath.Join(root, ".cache", "peers") + string(os.PathListSeparator) + os.Getenv("PATH")
 	program := filepath.Join(root, ".cache", "npm", "node_modules", ".bin", "gitlab-ci-local")
 	return p.command(dir, append(env, "PATH="+path), program, slices.Concat([]string{"--variable", "GITLAB_CI=true", "--variable", "COSIGN_PASSWORD=" + world.Password}, args)...)
 }
@@ -80,6 +81,26 @@ read:
 		t.Errorf("the job gate does not end with 3:\n%s", printed)
 	}
 	p.must("cosign", "verify-attestation", "--key", "cosign.pub", "--insecure-ignore-tlog", "--type", "vuln", p.host+"/sample/app:v1")
+}
+
+// The pipeline of the component's own project: it tries the component on a sample,
+// and releases it for a tag.
+func TestComponentTestsAndReleasesItself(t *testing.T) {
+	p := newPlace(t, "")
+	if _, err := world.PushSmall(t.Context(), p.host+"/sample/app:v1"); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, name := range []string{".gitlab-ci.yml", "README.md", "LICENSE", ownTemplate, builderTemplate} {
+		files[name] = ofProject(t, "gitlab-component", name)
+	}
+	code, printed := p.gitlab(p.checkout(files), nil, "--force-shell-executor", "--variable", "CI_COMMIT_TAG=1.2.3",
+		"--variable", "SAMPLE="+p.host+"/sample/app:v1", "--variable", "CI_REGISTRY="+p.host, "--variable", "CI_REGISTRY_USER=job",
+		"--variable", "CI_REGISTRY_PASSWORD=token", "--variable", "CI_REGISTRY_IMAGE="+p.host+"/team/hallmark")
+	if code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	says(t, printed, "verdict  pass", "releasing 1.2.3")
 }
 
 // One include builds an image with Docker, pushes it to the project's registry and

@@ -1,7 +1,10 @@
 # The image of the action and of the GitLab component, and one for every other
-# host. Without BuildKit, give BUILDPLATFORM and TARGETARCH as build arguments.
+# host. It needs BuildKit. Nothing runs on the platform that it is for, so that one
+# machine builds it for all without emulation.
 ARG BUILDER=golang:1.26-bookworm
 ARG BASE=alpine:3.22
+# Who has the certificate authorities for a base that has none.
+ARG AUTHORITIES=alpine:3.22
 # Where the binary comes from: build compiles it here, prebuilt takes it from
 # dist/hallmark-linux-ARCH, so that a release and its image have the same.
 ARG BINARY=build
@@ -20,8 +23,15 @@ COPY dist/hallmark-linux-${TARGETARCH} /hallmark
 
 FROM ${BINARY} AS binary
 
+FROM ${BASE} AS base
+
+# A base's own authorities are kept: they may be a company's. The brackets let the
+# file be absent.
+FROM --platform=$BUILDPLATFORM ${AUTHORITIES} AS authorities
+COPY --from=base /etc/ss[l]/certs/ca-certificates.crt /etc/ssl/certs/
+
 # GitHub wants root and no WORKDIR; GitLab wants a shell, coreutils and grep.
-FROM ${BASE}
+FROM base
 ARG VERSION=dev
 ARG REVISION=
 LABEL org.opencontainers.image.title="Hallmark" \
@@ -31,10 +41,6 @@ LABEL org.opencontainers.image.title="Hallmark" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# Alpine has certificate authorities; debian:bookworm-slim, for one, has none.
-RUN test -s /etc/ssl/certs/ca-certificates.crt || { \
-      apt-get update && \
-      DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates && \
-      rm -rf /var/lib/apt/lists/*; }
+COPY --from=authorities /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=binary /hallmark /usr/local/bin/hallmark
 ENTRYPOINT ["/usr/local/bin/hallmark"]

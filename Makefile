@@ -42,6 +42,17 @@ build: ## Build the binary into .cache/bin
 binary:
 	go build -trimpath -tags $(TAGS) -ldflags '-s -w' -o $(BINARY) ./cmd/hallmark
 
+# What a release has binaries for.
+TARGETS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
+.PHONY: dist
+dist: ## Build the binaries of a release into dist, with their checksums
+	mkdir -p dist
+	for target in $(TARGETS); do \
+		$(MAKE) --no-print-directory binary GOOS="$${target%/*}" GOARCH="$${target#*/}" BINARY="dist/hallmark-$${target/\//-}"; \
+	done
+	cd dist && sha256sum hallmark-* > SHA256SUMS
+
 .PHONY: test
 test: ## Run the unit and command tests
 	go test -parallel 8 ./...
@@ -63,7 +74,7 @@ fix: $(LINT) ## Format the code as the linter wants it
 
 .PHONY: e2e
 e2e: build peers gitlab ## Test against a real registry and the real peers; installs them
-	e2e/install docker-registry etcd=etcd-server chromium xmllint=libxml2-utils mmdebstrap npm git rsync dockerd=docker.io
+	e2e/install docker-registry etcd=etcd-server chromium xmllint=libxml2-utils mmdebstrap npm git rsync dockerd=docker.io gh
 	e2e/install docker=docker-cli
 	cd e2e && go test -count=1 -timeout 60m -v ./...
 

@@ -1,12 +1,10 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -17,84 +15,8 @@ import (
 // action in a workflow that act runs, and its component in a pipeline that
 // gitlab-ci-local runs. Both push to and read from a real registry.
 
-const (
-	baseImage     = "hallmark-base:e2e"
-	hallmarkImage = "hallmark:e2e"
-)
-
-func TestImageAndAction(t *testing.T) {
-	docker, err := world.StartDocker(context.Background()) // outlives t.Context, to be stopped in order
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := docker.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := docker.ImportBase(t.Context(), baseImage); err != nil {
-		t.Fatal(err)
-	}
-	if err := docker.BuildHallmark(t.Context(), baseImage, hallmarkImage); err != nil {
-		t.Fatal(err)
-	}
-	databases := t.TempDir()
-	if _, err := world.MakeDatabase(t.Context(), databases); err != nil {
-		t.Fatal(err)
-	}
-	t.Run("image", func(t *testing.T) { testImage(t, docker) })
-	t.Run("github", func(t *testing.T) { testGitHub(t, docker, databases) })
-	t.Run("compiled", func(t *testing.T) { testCompiled(t, docker) })
-}
-
-// Without a binary that is built already, the Dockerfile compiles the sources that
-// it is given, as it does for who uses the action from a branch; and what it adds to
-// a base leaves room for one: Alpine has 4 MB of 60.
-func testCompiled(t *testing.T, docker *world.Docker) {
-	const builder, compiled = "hallmark-builder:e2e", "hallmark:compiled"
-	modules, err := world.ServeModules(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = modules.Stop() })
-	if err := docker.ImportBuilder(t.Context(), builder, modules); err != nil {
-		t.Fatal(err)
-	}
-	if err := docker.CompileHallmark(t.Context(), builder, baseImage, compiled); err != nil {
-		t.Fatal(err)
-	}
-	out, err := docker.Do(t.Context(), nil, "run", "--rm", "--network", "host", compiled, "version")
-	if err != nil || !strings.HasPrefix(out, "hallmark ") {
-		t.Errorf("compiled: %s %v", out, err)
-	}
-	registry, err := world.StartRegistry(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = registry.Stop() })
-	added, err := docker.AddedBytes(t.Context(), compiled, registry.Host+"/hallmark:compiled")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("what the image adds to its base has %.1f MB compressed", float64(added)/1e6)
-	if added > 55e6 {
-		t.Errorf("what the image adds to its base has %d bytes compressed, more than 55 MB", added)
-	}
-}
-
-// GitHub starts the image with arguments and as root; GitLab with a shell in
-// place of the entrypoint.
-func testImage(t *testing.T, docker *world.Docker) {
-	out, err := docker.Do(t.Context(), nil, "run", "--rm", "--network", "host", hallmarkImage, "version")
-	if err != nil || !strings.HasPrefix(out, "hallmark ") {
-		t.Errorf("with arguments: %s %v", out, err)
-	}
-	out, err = docker.Do(t.Context(), nil, "run", "--rm", "--network", "host", "--entrypoint", "", hallmarkImage,
-		"sh", "-c", "id -u && pwd && hallmark version | grep -c hallmark && test -s /etc/ssl/certs/ca-certificates.crt && hallmark run 2>&1; echo exit $?")
-	if err != nil || !strings.HasPrefix(out, "0\n/\n1\n") || !strings.HasSuffix(out, "exit 2\n") {
-		t.Errorf("with a shell: %s %v", out, err)
-	}
-}
+// origin is where a checkout says that it comes from.
+const origin = "git@git.example.com:team/shop.git"
 
 // checkout makes a repository with the given files in the place.
 func (p *place) checkout(files map[string]string) string {
@@ -109,11 +31,18 @@ func (p *place) checkout(files map[string]string) string {
 			p.t.Fatal(err)
 		}
 	}
+	p.commit(dir)
+	return dir
+}
+
+// commit makes a folder a repository with one commit.
+func (p *place) commit(dir string) {
+	p.t.Helper()
 	for _, args := range [][]string{
 		{"init", "--quiet", "--initial-branch=main"},
 		{"config", "user.name", "Ada"},
 		{"config", "user.email", "ada@example.com"},
-		{"remote", "add", "origin", "git@git.example.com:team/shop.git"},
+		{"remote", "add", "origin", origin},
 		{"add", "--all"},
 		{"commit", "--quiet", "--message", "all"},
 	} {
@@ -121,7 +50,6 @@ func (p *place) checkout(files map[string]string) string {
 			p.t.Fatalf("git %s: %s", args[0], out)
 		}
 	}
-	return dir
 }
 
 // command runs a program in a folder and returns its exit code and all that it
@@ -211,13 +139,8 @@ func testGitHub(t *testing.T, docker *world.Docker, databases string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := world.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, action := p.command(root, nil, filepath.Join(root, ".ci", "pin-action"), hallmarkImage)
 	files := p.materials(databases)
-	files["action.yml"] = action
+	files["action.yml"] = p.pinnedAction(hallmarkImage)
 	sigstore := newSigstore(t)
 	for name, path := range map[string]string{"signing-config.json": sigstore.SigningConfig, "trusted-root.json": sigstore.TrustedRoot} {
 		content, err := os.ReadFile(path)
@@ -240,14 +163,7 @@ func testGitHub(t *testing.T, docker *world.Docker, databases string) {
 		files[".github/workflows/"+name+".yml"] = fmt.Sprintf(workflow, world.Password, p.host+"/sample/app:v1", with, env)
 	}
 	dir := p.checkout(files)
-	act := func(name string) (int, string) {
-		program, err := world.Tool("act")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p.command(dir, docker.Environ()[:1], program, "push", "--workflows", ".github/workflows/"+name+".yml",
-			"--platform", "ubuntu-latest="+baseImage, "--pull=false", "--network", "host")
-	}
+	act := func(name string) (int, string) { return p.act(docker, dir, name) }
 
 	if code, printed := act("misspelt"); code == 0 {
 		t.Errorf("a misspelt input: exit %d", code)
@@ -273,66 +189,4 @@ func testGitHub(t *testing.T, docker *world.Docker, databases string) {
 	says(t, printed, "read: pass "+pinned.DigestStr())
 	p.must("hallmark", "verify", p.host+"/sample/app:v1", "--certificate-identity", sigstore.Issuer.GitHub.Subject,
 		"--certificate-oidc-issuer", sigstore.Issuer.GitHub.Issuer, "--trusted-root", sigstore.TrustedRoot)
-}
-
-func TestComponent(t *testing.T) {
-	databases := t.TempDir()
-	if _, err := world.MakeDatabase(t.Context(), databases); err != nil {
-		t.Fatal(err)
-	}
-	p := newPlace(t, databases)
-	pinned, err := world.PushSample(t.Context(), p.host+"/sample/app:v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := world.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	template, err := os.ReadFile(filepath.Join(root, "gitlab-component", "templates", "hallmark", "template.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := p.materials(databases)
-	files["templates/hallmark/template.yml"] = string(template)
-	files[".gitlab-ci.yml"] = fmt.Sprintf(`stages: [mark, after]
-include:
-  - local: templates/hallmark/template.yml
-    inputs:
-      stage: mark
-      image: %s
-      key: cosign.key
-      vuln-db: vulndb
-      vuln-db-max-age: "0"
-      sbom: [cyclonedx, spdx]
-      severity-cutoff: negligible
-      gate: warn
-  - local: templates/hallmark/template.yml
-    inputs:
-      stage: after
-      job-name: gate
-      command: gate
-      image: %[1]s
-      key: cosign.pub
-      vuln-db-max-age: "0"
-      severity-cutoff: negligible
-read:
-  stage: after
-  needs: [hallmark]
-  script:
-    - echo "read $HALLMARK_VERDICT $HALLMARK_DIGEST $HALLMARK_SBOM_PATH"
-    - test -s "$HALLMARK_SBOM_PATH" && test -s hallmark/sbom.spdx.json
-`, p.host+"/sample/app:v1")
-	dir := p.checkout(files)
-	env := []string{"PATH=" + filepath.Join(root, ".cache", "bin") + string(os.PathListSeparator) + os.Getenv("PATH")}
-	program := filepath.Join(root, ".cache", "npm", "node_modules", ".bin", "gitlab-ci-local")
-	code, printed := p.command(dir, env, program, "--force-shell-executor", "--variable", "GITLAB_CI=true", "--variable", "COSIGN_PASSWORD="+world.Password)
-	if code == 0 {
-		t.Error("a gate that denies does not fail the pipeline")
-	}
-	says(t, printed, "read deny "+pinned.DigestStr()+" hallmark/sbom.cdx.json", "the gate says deny (3), but gate is warn")
-	if !regexp.MustCompile(`gate\s+finished in .* FAIL 3`).MatchString(printed) {
-		t.Errorf("the job gate does not end with 3:\n%s", printed)
-	}
-	p.must("cosign", "verify-attestation", "--key", "cosign.pub", "--insecure-ignore-tlog", "--type", "vuln", p.host+"/sample/app:v1")
 }

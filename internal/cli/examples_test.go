@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ const (
 	ownAction    = "hallmark-ci/hallmark@v1"
 	ownWorkflow  = "hallmark-ci/hallmark/.github/workflows/attest.yml@v1"
 	ownComponent = "$CI_SERVER_FQDN/hallmark-ci/hallmark/hallmark@1"
+	ownBuilder   = "$CI_SERVER_FQDN/hallmark-ci/hallmark/build-and-attest@1"
 )
 
 // pinnedAction is an action of others: they are named by their commit.
@@ -67,7 +69,7 @@ func yamlOfTheProject(t *testing.T) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
 	block := regexp.MustCompile("(?s)```yaml\n(.*?)```")
-	for _, pattern := range []string{"examples/*/*.yml", ".github/workflows/*.yml", "gitlab-component/.gitlab-ci.yml", "README.md", "docs/*.md", "gitlab-component/*.md"} {
+	for _, pattern := range []string{"examples/*/*.yml", ".github/workflows/*.yml", "gitlab-component/.gitlab-ci.yml", "gitlab-component/templates/*/*.yml", "README.md", "docs/*.md", "gitlab-component/*.md"} {
 		found, err := filepath.Glob(filepath.Join("..", "..", pattern))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("nothing is %s: %v", pattern, err)
@@ -106,9 +108,8 @@ func walk(value any, visit func(node)) {
 // checkUse checks a mapping that uses the action, the workflow or the component.
 func checkUse(t *testing.T, n node) error {
 	t.Helper()
-	uses, _ := n["uses"].(string)
-	component, _ := n["component"].(string)
-	file, _ := n["file"].(string)
+	uses, component := textOf(n, "uses"), textOf(n, "component")
+	file := cmp.Or(textOf(n, "file"), textOf(n, "local"))
 	switch {
 	case uses == ownAction:
 		return known(n["with"], append(lower(actionInputs()[3:]), inputCommand), "image")
@@ -119,14 +120,22 @@ func checkUse(t *testing.T, n node) error {
 	case uses != "" && !strings.HasPrefix(uses, "./") && !pinnedAction.MatchString(uses):
 		return fmt.Errorf("%s is not pinned by its commit: what a tag names can change", uses)
 	case component == ownComponent || file == "/templates/hallmark/template.yml":
-		return known(n["inputs"], componentNames(t), "image")
-	case strings.Contains(component, "hallmark@") && !strings.Contains(component, "$CI_PROJECT_PATH"):
+		return known(n["inputs"], componentNames(t, "hallmark"), "image")
+	case component == ownBuilder:
+		return known(n["inputs"], componentNames(t, "build-and-attest"), "")
+	case strings.Contains(component, "hallmark") && !strings.Contains(component, "$CI_PROJECT_PATH"):
 		return fmt.Errorf("%s is not where it is included from", component)
 	}
 	return knownVariables(n)
 }
 
-// known checks that only known inputs are set, and the needed one.
+// textOf returns a text of a mapping, or nothing.
+func textOf(n node, name string) string {
+	text, _ := n[name].(string)
+	return text
+}
+
+// known checks that only known inputs are set, and the needed one if there is one.
 func known(with any, names []string, needed string) error {
 	set, _ := with.(node)
 	for name := range set {
@@ -134,7 +143,7 @@ func known(with any, names []string, needed string) error {
 			return fmt.Errorf("%s is no input", name)
 		}
 	}
-	if set[needed] == nil {
+	if needed != "" && set[needed] == nil {
 		return fmt.Errorf("the input %s is missing", needed)
 	}
 	return nil
@@ -161,10 +170,10 @@ func workflowInputs(t *testing.T) []string {
 	return keys(w.On.Call.Inputs)
 }
 
-func componentNames(t *testing.T) []string {
+func componentNames(t *testing.T, name string) []string {
 	t.Helper()
 	var c struct{ Spec struct{ Inputs node } }
-	decodeYAML(t, "gitlab-component/templates/hallmark/template.yml", 0, &c)
+	decodeYAML(t, "gitlab-component/templates/"+name+"/template.yml", 0, &c)
 	return keys(c.Spec.Inputs)
 }
 

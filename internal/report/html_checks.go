@@ -33,7 +33,7 @@ type controlView struct {
 
 func checkViews(r pipeline.Result) []checkView {
 	var out []checkView
-	for _, c := range r.Verdict.Results {
+	for _, c := range objectionsFirst(r.Verdict.Results) {
 		v := checkView{
 			Open: c.Outcome != policy.Pass, Class: c.Outcome.String(), Glyph: glyph(c.Outcome), Outcome: c.Outcome.String(),
 			Title: cmp.Or(c.Title, c.Name), Description: c.Description, Reasons: mapped(c.Reasons, unrepeated), Warnings: mapped(c.Warnings, unrepeated), Waived: len(c.Waived),

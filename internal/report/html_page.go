@@ -117,7 +117,9 @@ func factsOf(r pipeline.Result) []fact {
 		add("Findings", countLine(r.Scan.Summary().Counts.Effective))
 		if !r.Scan.Finished.IsZero() {
 			add("Scanned", shownTime(r.Scan.Finished)+" UTC")
-			add("Vulnerability database", r.Scan.Database.Schema+" of "+shownTime(r.Scan.Database.Built)+" UTC")
+		}
+		if !r.Scan.Database.Built.IsZero() {
+			add("Vulnerability database", databaseWords(r.Scan.Database))
 		}
 	} else {
 		add("Findings", "not scanned")

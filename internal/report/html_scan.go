@@ -7,7 +7,6 @@ import (
 
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
-	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // scanView is the scan: a chart and a table.
@@ -43,11 +42,11 @@ func scanViewOf(r pipeline.Result) *scanView {
 	}
 	counts := r.Scan.Summary().Counts
 	v := &scanView{Title: "Findings that count, by severity: " + countLine(counts.Effective)}
-	v.Lead = fmt.Sprintf("%s that count, scanned %s UTC with the vulnerability database of %s UTC.",
-		plain.Count(counts.Effective.Total(), "finding"), shownTime(r.Scan.Finished), shownTime(r.Scan.Database.Built))
-	if suppressed := counts.Raw.Total() - counts.Effective.Total(); suppressed > 0 {
-		v.Lead += fmt.Sprintf(" %d more are suppressed.", suppressed)
+	v.Lead = counted(counts.Effective.Total())
+	if how := scannedWords(*r.Scan); how != "" {
+		v.Lead += ", scanned" + how
 	}
+	v.Lead = strings.TrimSpace(v.Lead + ". " + suppressedWords(counts))
 	most := 1
 	for _, s := range finding.Severities() {
 		most = max(most, counts.Effective.Of(s))
@@ -64,6 +63,13 @@ func scanViewOf(r pipeline.Result) *scanView {
 		v.Rows = append(v.Rows, findingViewOf(f))
 	}
 	return v
+}
+
+func counted(n int) string {
+	if n == 1 {
+		return "1 finding that counts"
+	}
+	return fmt.Sprintf("%d findings that count", n)
 }
 
 func findingViewOf(f finding.Finding) findingView {

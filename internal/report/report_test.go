@@ -10,11 +10,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
+	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
 // hostile are names and texts that somebody may have put into an image, an
@@ -151,6 +153,31 @@ func TestTheSummaryIsBounded(t *testing.T) {
 	}
 	if !strings.Contains(string(report.Summary(r)), "more are in verdict.json") {
 		t.Error("what is left out is not told")
+	}
+}
+
+// A table that ends does so before what passed, not before what was denied.
+func TestTheSummaryShowsWhatIsDeniedFirst(t *testing.T) {
+	r := denied(t)
+	var results []policy.Result
+	for range 100 {
+		results = append(results, policy.Result{Name: "harmless.rego", Outcome: policy.Pass})
+	}
+	r.Verdict.Results = append(results, policy.Result{Name: "stale.rego", Outcome: policy.Undecided}, policy.Result{Name: "strict.rego", Outcome: policy.Deny})
+	s := string(report.Summary(r))
+	denial, doubt, pass := strings.Index(s, "strict.rego"), strings.Index(s, "stale.rego"), strings.Index(s, "harmless.rego")
+	if denial < 0 || denial > doubt || doubt > pass {
+		t.Errorf("denied at %d, undecided at %d, passed at %d", denial, doubt, pass)
+	}
+}
+
+func TestASignatureOfThisRunIsNotCalledEarlier(t *testing.T) {
+	r := denied(t)
+	own, other := newNotary(t, 1).attests(t, attest.TypeSignature, "{}"), newNotary(t, 2).attests(t, attest.TypeSignature, "{}")
+	r.Verified, r.Attached, r.Signed = []verify.Verified{own, other}, nil, own.Signer()
+	s := string(report.Summary(r))
+	if strings.Count(s, "| signature |") != 2 || strings.Count(s, "| this run |") != 1 || strings.Count(s, "| earlier |") != 1 {
+		t.Errorf("one is of this run, one is not:\n%s", s)
 	}
 }
 

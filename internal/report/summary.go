@@ -58,7 +58,7 @@ func (m *markdown) result(r pipeline.Result) {
 
 func (m *markdown) checks(r pipeline.Result) {
 	var rows [][]string
-	for _, c := range r.Verdict.Results {
+	for _, c := range objectionsFirst(r.Verdict.Results) {
 		rows = append(rows, []string{cell(checkName(c)), c.Outcome.String(), m.reasonsCell(c)})
 	}
 	m.table([]string{"check", "verdict", "reason"}, rows, summaryRows, fileVerdict)
@@ -97,10 +97,11 @@ func (m *markdown) platforms(r pipeline.Result) {
 func (m *markdown) findings(scan finding.Scan) {
 	counts := scan.Summary().Counts
 	m.paragraph("### Findings: %s", countLine(counts.Effective))
-	m.paragraph("Scanned %s UTC with the vulnerability database %s of %s UTC.",
-		shownTime(scan.Finished), cell(scan.Database.Schema), shownTime(scan.Database.Built))
-	if suppressed := counts.Raw.Total() - counts.Effective.Total(); suppressed > 0 {
-		m.paragraph("%d more are suppressed.", suppressed)
+	if how := scannedWords(scan); how != "" {
+		m.paragraph("Scanned%s.", escaped(how))
+	}
+	if words := suppressedWords(counts); words != "" {
+		m.paragraph("%s", words)
 	}
 	var rows [][]string
 	for _, f := range scan.Findings {
@@ -212,6 +213,10 @@ func (m *markdown) again(r pipeline.Result) {
 // ownOf returns the digests of the envelopes that this run attached.
 func ownOf(r pipeline.Result) map[string]bool {
 	own := map[string]bool{}
+	for _, v := range r.Verified {
+		// A signer has one signature of an image, and this run has just replaced it.
+		own[v.Envelope().Digest()] = v.PredicateType() == attest.TypeSignature && r.Signed != "" && v.Signer() == r.Signed
+	}
 	for _, v := range r.Attached {
 		own[v.Envelope().Digest()] = true
 	}

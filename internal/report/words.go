@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/finding"
@@ -131,4 +132,42 @@ func databaseLine(d finding.Database) string {
 		return "the scan does not say"
 	}
 	return fmt.Sprintf("%s, built %s UTC", d.Schema, shownTime(d.Built))
+}
+
+// scannedWords says when a scan was made and with what, as far as it tells.
+func scannedWords(scan finding.Scan) string {
+	var words string
+	if !scan.Finished.IsZero() {
+		words = fmt.Sprintf(" %s UTC", shownTime(scan.Finished))
+	}
+	if !scan.Database.Built.IsZero() {
+		words += " with the vulnerability database " + databaseWords(scan.Database)
+	}
+	return words
+}
+
+// databaseWords names a database that says when it was built.
+func databaseWords(d finding.Database) string {
+	return strings.TrimSpace(fmt.Sprintf("%s of %s UTC", d.Schema, shownTime(d.Built)))
+}
+
+// suppressedWords counts what was found and does not count; nothing for none.
+func suppressedWords(counts finding.SummaryCounts) string {
+	switch n := counts.Raw.Total() - counts.Effective.Total(); n {
+	case 0:
+		return ""
+	case 1:
+		return "1 more is suppressed."
+	default:
+		return fmt.Sprintf("%d more are suppressed.", n)
+	}
+}
+
+// objectionsFirst returns checks with those first that a person has to do something
+// about: a table may end before the last.
+func objectionsFirst(results []policy.Result) []policy.Result {
+	rank := map[policy.Outcome]int{policy.Deny: 0, policy.Undecided: 1, policy.Pass: 2}
+	return slices.SortedStableFunc(slices.Values(results), func(a, b policy.Result) int {
+		return cmp.Compare(rank[a.Outcome], rank[b.Outcome])
+	})
 }

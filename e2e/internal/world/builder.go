@@ -9,12 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/mod/module"
 )
 
@@ -96,42 +93,4 @@ func (d *Docker) ImportBuilder(ctx context.Context, image string, modules *Modul
 	_, err = d.Do(ctx, nil, "import", "--change", "ENV PATH=/usr/local/go/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"--change", "ENV GOPROXY="+modules.URL, "--change", "ENV GOSUMDB=off", base, image) // go.sum has the sums
 	return errors.Join(err, os.Remove(base))
-}
-
-// CompileHallmark builds the product's image from its Dockerfile and its sources
-// alone, and names it.
-func (d *Docker) CompileHallmark(ctx context.Context, builder, base, image string) error {
-	root, err := Root()
-	if err != nil {
-		return err
-	}
-	_, err = d.Do(ctx, nil, "build", "--network", "host", "--build-arg", "BUILDER="+builder, "--build-arg", "BASE="+base,
-		"--build-arg", "TARGETARCH="+runtime.GOARCH, "--tag", image, root)
-	return err
-}
-
-// AddedBytes pushes an image and returns how many bytes its layers have in the
-// registry without the first, which is its base.
-func (d *Docker) AddedBytes(ctx context.Context, image, reference string) (added int64, err error) {
-	for _, args := range [][]string{{"tag", image, reference}, {"push", "--quiet", reference}} {
-		if _, err := d.Do(ctx, nil, args...); err != nil {
-			return 0, err
-		}
-	}
-	ref, err := name.ParseReference(reference)
-	if err != nil {
-		return 0, err
-	}
-	pushed, err := remote.Image(ref, remote.WithContext(ctx))
-	if err != nil {
-		return 0, fmt.Errorf("reading %s back: %w", reference, err)
-	}
-	manifest, err := pushed.Manifest()
-	if err != nil {
-		return 0, fmt.Errorf("reading %s back: %w", reference, err)
-	}
-	for _, layer := range manifest.Layers[1:] {
-		added += layer.Size
-	}
-	return added, nil
 }

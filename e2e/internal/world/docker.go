@@ -1,8 +1,6 @@
 package world
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -24,10 +20,11 @@ type Docker struct {
 	dir    string
 }
 
-// StartDocker starts the engine and returns when it answers. It needs root.
-// Everything of it lies in a folder with a short name, for a socket's path must be
-// short; Stop removes it.
-func StartDocker(ctx context.Context) (*Docker, error) {
+// StartDocker starts the engine and returns when it answers. It needs root. What it
+// would pull from Docker Hub it asks the registry at mirror for. Everything of it
+// lies in a folder with a short name, for a socket's path must be short; Stop
+// removes it.
+func StartDocker(ctx context.Context, mirror string) (*Docker, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("starting Docker: it needs root")
 	}
@@ -41,7 +38,8 @@ func StartDocker(ctx context.Context) (*Docker, error) {
 	}
 	d := &Docker{Socket: "unix://" + filepath.Join(dir, "s"), dir: dir}
 	d.engine, err = startProgram(ctx, dir, nil, path, "--host", d.Socket, "--data-root", filepath.Join(dir, "data"),
-		"--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"), "--iptables=false", "--bridge=none")
+		"--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"), "--iptables=false", "--bridge=none",
+		"--registry-mirror", "http://"+mirror)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -86,7 +84,7 @@ func (d *Docker) Environ() []string {
 
 // Do runs the engine's client and returns what it printed.
 func (d *Docker) Do(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, client(), args...)
+	cmd := exec.CommandContext(ctx, Client(), args...)
 	cmd.Env, cmd.Stdin = d.Environ(), stdin
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -95,73 +93,12 @@ func (d *Docker) Do(ctx context.Context, stdin io.Reader, args ...string) (strin
 	return string(out), nil
 }
 
-// client returns the client that fits the engine: the distribution's, which
+// Client returns the program of the client that fits the engine: the distribution's, which
 // builds without a further program, before another that somebody has installed.
-func client() string {
+func Client() string {
 	const own = "/usr/bin/docker"
 	if _, err := os.Stat(own); err == nil {
 		return own
 	}
 	return "docker"
-}
-
-// ImportBase makes a small Debian with the certificate authorities and gives it to
-// the engine under a name: no image can be pulled here.
-func (d *Docker) ImportBase(ctx context.Context, name string) error {
-	release, err := codename()
-	if err != nil {
-		return err
-	}
-	base := filepath.Join(d.dir, "base.tar")
-	made, err := exec.CommandContext(ctx, "mmdebstrap", "--variant=essential", "--include=ca-certificates", release, base).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("making a base image: %w\n%s", err, made)
-	}
-	_, err = d.Do(ctx, nil, "import", base, name)
-	return errors.Join(err, os.Remove(base))
-}
-
-// codename returns the name of this machine's Debian.
-func codename() (string, error) {
-	content, err := os.ReadFile("/etc/os-release")
-	if err != nil {
-		return "", fmt.Errorf("finding the release of Debian: %w", err)
-	}
-	lines := bufio.NewScanner(bytes.NewReader(content))
-	for lines.Scan() {
-		if name, ok := strings.CutPrefix(lines.Text(), "VERSION_CODENAME="); ok {
-			return strings.Trim(name, `"`), nil
-		}
-	}
-	return "", errors.New("finding the release of Debian: /etc/os-release does not name it")
-}
-
-// BuildHallmark builds the product's image from its Dockerfile, with the binary
-// that make has built, and names it.
-func (d *Docker) BuildHallmark(ctx context.Context, base, name string) error {
-	root, err := Root()
-	if err != nil {
-		return err
-	}
-	binary, err := Tool("hallmark")
-	if err != nil {
-		return err
-	}
-	source := filepath.Join(d.dir, "source")
-	copies := [][2]string{{filepath.Join(root, "Dockerfile"), "Dockerfile"}, {filepath.Join(root, ".dockerignore"), ".dockerignore"}, {binary, "dist/hallmark-linux-" + runtime.GOARCH}}
-	if err := os.MkdirAll(filepath.Join(source, "dist"), 0o755); err != nil {
-		return fmt.Errorf("building the image: %w", err)
-	}
-	for _, c := range copies {
-		content, err := os.ReadFile(c[0])
-		if err != nil {
-			return fmt.Errorf("building the image: %w", err)
-		}
-		if err := os.WriteFile(filepath.Join(source, c[1]), content, 0o755); err != nil {
-			return fmt.Errorf("building the image: %w", err)
-		}
-	}
-	_, err = d.Do(ctx, nil, "build", "--network", "host", "--build-arg", "BASE="+base, "--build-arg", "BINARY=prebuilt",
-		"--build-arg", "TARGETARCH="+runtime.GOARCH, "--tag", name, source)
-	return err
 }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -75,6 +76,26 @@ func PushAs(ctx context.Context, reference, user string) (name.Digest, error) {
 		return name.Digest{}, fmt.Errorf("making an image that runs as %s: %w", user, err)
 	}
 	return pushImage(ctx, reference, image)
+}
+
+// PushNamed pushes a small image whose Node modules have the given texts as names,
+// versions and licences, and returns it pinned.
+func PushNamed(ctx context.Context, reference string, texts []string) (name.Digest, error) {
+	files := packages()
+	for n, text := range texts {
+		for kind, module := range map[string]map[string]string{
+			"name":    {"name": text, "version": "1.0.0", "license": "MIT"},
+			"version": {"name": fmt.Sprintf("version-%d", n), "version": text, "license": "MIT"},
+			"licence": {"name": fmt.Sprintf("licence-%d", n), "version": "1.0.0", "license": text},
+		} {
+			content, err := json.Marshal(module)
+			if err != nil {
+				return name.Digest{}, fmt.Errorf("making the sample %s: %w", reference, err)
+			}
+			files = append(files, file{fmt.Sprintf("app/node_modules/%s-%d/package.json", kind, n), content})
+		}
+	}
+	return push(ctx, reference, files)
 }
 
 type file struct {

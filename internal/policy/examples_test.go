@@ -69,8 +69,8 @@ func TestTheDocumentedPolicy(t *testing.T) {
 		want   Outcome
 		reason string
 	}{
-		{"", Undecided, "no attestation of type cyclonedx or spdx was verified, and the policy reads it"},
-		{`{}`, Deny, "the SBOM is not CycloneDX (fix: use the successor that the list of packages names)"},
+		{"", Undecided, "no attestation of type cyclonedx was verified, and the policy reads it"},
+		{`{}`, Deny, "the SBOM has no list of components (fix: use the successor that the list of packages names)"},
 		{`{"components":[{"name":"left-pad"}]}`, Deny, "left-pad was given up (fix: use the successor that the list of packages names)"},
 		{`{"components":[{"name":"zlib"}]}`, Pass, ""},
 	} {

@@ -240,7 +240,7 @@ func (j *joined) shorten(input ast.Object, reads reading) error {
 	for _, n := range []need{needSBOM, needScan, needProvenance} {
 		for _, v := range j.newest() {
 			ours := n != needScan || slices.ContainsFunc(own, func(o verify.Verified) bool { return o.Envelope().Digest() == v.Envelope().Digest() })
-			if !ours || !reads.wants(v.PredicateType()) || !isOf(v, n) {
+			if !ours || !reads.wants(v.PredicateType()) || !isOf(v, reads.narrowed(n)) {
 				continue
 			}
 			entry, err := j.entry(v)

@@ -24,6 +24,7 @@ type reading struct {
 	params  []string // of data.params
 	bound   bool     // params are all that it reads of data.params
 	noType  []string // words in input.attestations that stand for no type
+	sbom    []string // of input.sbom
 }
 
 // need is something that must be there: sbom, scan, provenance, config, ci, or the
@@ -85,6 +86,9 @@ func readsOf(compiler *ast.Compiler) reading {
 			return false
 		})
 	}
+	if slices.Contains(r.needs, needSBOM) {
+		r.needs = append(slices.DeleteFunc(r.needs, func(n need) bool { return n == needSBOM }), r.format())
+	}
 	slices.Sort(r.needs)
 	r.needs = slices.Compact(r.needs)
 	slices.Sort(r.params)
@@ -127,6 +131,9 @@ func (r *reading) takeInput(ref ast.Ref) {
 	switch first := word(1); first {
 	case "sbom", "scan", "provenance", "ci":
 		r.needs = append(r.needs, need(first))
+		if first == "sbom" {
+			r.sbom = append(r.sbom, word(2))
+		}
 	case "image":
 		of := word(2)
 		if of == "config" || of == "" {
@@ -141,6 +148,24 @@ func (r *reading) takeInput(ref ast.Ref) {
 	}
 }
 
+// format returns the SBOM that a policy needs: one in either format, or, where it
+// reads of input.sbom what only one of them has, in that one. A rule that looks for
+// components in SPDX would hold for nothing.
+func (r *reading) format() need {
+	cycloneDX := []string{"bomFormat", "components", "compositions", "dependencies", "serialNumber", "services", "specVersion", "vulnerabilities"}
+	spdx := []string{"SPDXID", "creationInfo", "documentNamespace", "files", "packages", "relationships", "spdxVersion"}
+	reads := func(fields []string) bool {
+		return slices.ContainsFunc(r.sbom, func(f string) bool { return slices.Contains(fields, f) })
+	}
+	switch inCycloneDX, inSPDX := reads(cycloneDX), reads(spdx); {
+	case inCycloneDX && !inSPDX:
+		return need(attest.ShortType(attest.TypeCycloneDX))
+	case inSPDX && !inCycloneDX:
+		return need(attest.ShortType(attest.TypeSPDX))
+	}
+	return needSBOM
+}
+
 // takeType takes a type's word below input.attestations; none is a variable.
 func (r *reading) takeType(word string) {
 	uri, err := attest.ParseType(word)
@@ -152,6 +177,15 @@ func (r *reading) takeType(word string) {
 	default:
 		r.noType = append(r.noType, word)
 	}
+}
+
+// narrowed returns what a shorthand stands for: of an SBOM, the format of which the
+// policy reads what the other has not.
+func (r reading) narrowed(n need) need {
+	if n == needSBOM && len(r.sbom) > 0 {
+		return r.format()
+	}
+	return n
 }
 
 // wants reports whether attestations of a type can be read.
@@ -182,8 +216,15 @@ func (p *Policy) checkWords() error {
 // required returns what must be there.
 func (p Policy) required() []need {
 	return slices.DeleteFunc(slices.Clone(p.reads.needs), func(n need) bool {
-		return slices.Contains(p.meta.optional, string(n))
+		optional := slices.Contains(p.meta.optional, string(n))
+		return optional || n.isSBOM() && slices.Contains(p.meta.optional, string(needSBOM))
 	})
+}
+
+// isSBOM reports whether the need is an SBOM, in whatever format.
+func (n need) isSBOM() bool {
+	types := n.types()
+	return len(types) > 0 && !slices.ContainsFunc(types, func(uri string) bool { return !slices.Contains(needSBOM.types(), uri) })
 }
 
 // ReadsConfig reports whether the policy reads the image's configuration, which

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -221,4 +222,37 @@ isCompliant { json.match_schema({}, {"$ref": "http://127.0.0.1:1/schema.json"})[
 		reasons: []string{"the evaluation on the attestation of type custom BY failed: p.rego:2: eval_builtin_error: " +
 			"json.match_schema: remote reference loading disabled: http://127.0.0.1:1/schema.json"},
 	}.run(t, n)
+}
+
+// A policy that looks for what only one format of SBOMs has is given that one,
+// whichever was attested last, and cannot decide without it.
+func TestAPolicyIsGivenTheSBOMThatItReads(t *testing.T) {
+	n := newNotary(t)
+	cycloneDX := n.object(t, attest.TypeCycloneDX, `{"bomFormat":"CycloneDX","components":[{"name":"left-pad"}]}`)
+	spdx := n.object(t, attest.TypeSPDX, `{"spdxVersion":"SPDX-2.3","packages":[{"name":"left-pad"}]}`)
+	components := `deny contains c.name if some c in input.sbom.components`
+	packages := `deny contains p.name if some p in input.sbom.packages`
+	tests := []struct {
+		name, rules string
+		verified    []verify.Verified
+		want        Outcome
+		reason      string
+	}{
+		{"components, in both orders", components, []verify.Verified{cycloneDX, spdx}, Deny, "left-pad"},
+		{"components, the other way", components, []verify.Verified{spdx, cycloneDX}, Deny, "left-pad"},
+		{"packages", packages, []verify.Verified{cycloneDX, spdx}, Deny, "left-pad"},
+		{"components of SPDX alone", components, []verify.Verified{spdx}, Undecided, "no attestation of type cyclonedx was verified, and the policy reads it"},
+		{"packages of CycloneDX alone", packages, []verify.Verified{cycloneDX}, Undecided, "no attestation of type spdx was verified, and the policy reads it"},
+		{"either", components + "\n" + packages, []verify.Verified{spdx}, Deny, "left-pad"},
+		{"neither", `deny contains "none" if not input.sbom`, nil, Deny, "none"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			e := Evidence{Verified: test.verified, Now: today(), Image: Image{Digest: n.subject.Digest().DigestStr()}}
+			r := Rules{Policies: load(t, "package hallmark.listed\n\n"+test.rules+"\n")}.Decide(t.Context(), e).Results[0]
+			if r.Outcome != test.want || len(r.Reasons) == 0 || !strings.Contains(sentences(r.Reasons)[0], test.reason) {
+				t.Errorf("%s with %q, want %s with %q", r.Outcome, sentences(r.Reasons), test.want, test.reason)
+			}
+		})
+	}
 }

@@ -103,7 +103,7 @@ spec:
       predicateType: cyclonedx
 `, indent(string(p.read("cosign.pub")), "        "), indent(rule, "          ")))
 	controller := p.run("tester", "-policy", "index.yaml", "-image", image, "-log-level", "error")
-	gate := p.run("hallmark", "gate", image, "--key", "cosign.pub",
+	gate := p.run("hallmark", "gate", image, "--key", "cosign.pub", "--vuln-db-max-age", anyAge,
 		"--policy", p.file("scan.rego", rule), "--policy", p.file("sbom.rego", present))
 	if (controller.code == 0) != (gate.code == 0) || gate.code != want {
 		p.t.Errorf("%s: the controller exits %d, the gate %d, want %d\n%s%s%s",
@@ -188,7 +188,7 @@ func TestRealIndexIsAdmittedLikeItsImages(t *testing.T) {
 	for _, image := range []string{pin(), pin("--platform", amd64), pin("--platform", arm64)} {
 		p.admits(image, 0)
 		// Not since nothing was found: what is in this program of 2022 has no severity in the Go database.
-		got := p.run("hallmark", "gate", image, "--key", "cosign.pub", "--severity-cutoff", "low")
+		got := p.run("hallmark", "gate", image, "--key", "cosign.pub", "--vuln-db-max-age", anyAge, "--severity-cutoff", "low")
 		if got.code != 0 || !strings.Contains(got.stdout, "10 findings of unknown severity") {
 			t.Errorf("%s: exit %d, want 0 and the 10 findings of unknown severity told\n%s", image, got.code, got.stdout)
 		}

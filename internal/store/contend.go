@@ -42,6 +42,7 @@ type contended interface {
 type writing struct {
 	digest v1.Hash       // of the manifest
 	wanted []string      // digests that it lists, and that must stay
+	added  []string      // those of them that were not there before
 	took   time.Duration // of the last look before it, and of itself
 	over   bool          // nothing was left to be written
 }
@@ -117,7 +118,6 @@ func (p *settling) write(ctx context.Context) error {
 			return fmt.Errorf("attaching to %s: %w", p.subject, err)
 		}
 		if done != nil {
-			p.own.add(done.digest)
 			p.last = done
 			p.attempt++
 			return nil
@@ -162,7 +162,7 @@ func (p *settling) watch(ctx context.Context) (stays bool, err error) {
 		switch {
 		case err != nil:
 			return false, err
-		case !containsAll(present, w.wanted):
+		case !containsAll(present, p.expected(digest)):
 			return false, nil
 		case !busy && !p.own.has(digest):
 			busy, span = true, w.span(true)
@@ -223,6 +223,15 @@ func Settled(receipt Receipt) *Watched {
 func (w *Watched) Settle() (Receipt, error) {
 	<-w.ended
 	return w.receipt, w.err
+}
+
+// expected returns what must be under the tag. A later write of one's own may have
+// replaced what was there before this one, and watches for what it kept itself.
+func (p *settling) expected(digest v1.Hash) []string {
+	if digest != p.last.digest && p.own.has(digest) {
+		return p.last.added
+	}
+	return p.last.wanted
 }
 
 // pause waits before another attempt, longer each time and by chance, so that

@@ -80,3 +80,38 @@ func (p *place) hasty(t *testing.T, w way) *hasty {
 	must(t, err)
 	return h
 }
+
+// A set that is attached while the one before it is still watched, and replaces
+// something that was there before both, is no sign of others at work: each is written
+// once.
+func TestOnesOwnNextSet(t *testing.T) {
+	for _, w := range ways() {
+		t.Run(w.name, func(t *testing.T) {
+			p := newPlace(t)
+			s := p.signer(t)
+			world := p.world(w)
+			before := s.signs(t, sbom, "kept")
+			world.attach(t, s.mine, before, s.signs(t, vuln, "old"), s.signs(t, review, "old"))
+			p.answer(nil) // counts anew
+			own := p.unsettled(w)
+			first, second := s.signs(t, vuln, "new"), s.signs(t, review, "new")
+			var watched []*store.Watched
+			for _, signed := range []store.Signed{first, second} {
+				one, err := own.Attach(t.Context(), p.subject, []store.Signed{signed}, s.mine)
+				must(t, err)
+				watched = append(watched, one)
+			}
+			for _, one := range watched {
+				receipt, err := one.Settle()
+				must(t, err)
+				if len(receipt.Superseded) > 0 {
+					t.Errorf("superseded: %v", receipt.Superseded)
+				}
+			}
+			world.holds(t, before, first, second)
+			if n := p.count(http.MethodPut, "/manifests/sha256-"); n != 2 {
+				t.Errorf("the tag was written %d times, want 2", n)
+			}
+		})
+	}
+}

@@ -114,6 +114,16 @@ func (b settledBundles) Attach(ctx context.Context, s attest.Subject, signed []s
 	return settled(b.Bundles.Attach(ctx, s, signed, mine))
 }
 
+// unsettled is a store whose Attach does not wait.
+func (p *place) unsettled(w way) interface {
+	Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (*store.Watched, error)
+} {
+	if w.name == "att" {
+		return store.NewAtt(p.options, nil)
+	}
+	return store.NewBundles(p.access, nil)
+}
+
 func settled(w *store.Watched, err error) (store.Receipt, error) {
 	if err != nil {
 		return store.Receipt{}, err

@@ -204,11 +204,12 @@ func (w *referrerWriter) write(ctx context.Context) (*writing, error) {
 		return nil, explain(ctx, err)
 	}
 	w.over = &current.digest
+	w.store.own.add(sha256Of(raw)) // before anybody can see it
 	if _, err := w.put(ctx, w.fallbackTag(), types.OCIImageIndex, raw); err != nil {
 		return nil, passing(err, explainWrite(ctx, FormatBundle, w.repo.Tag(w.fallbackTag()).String(), err))
 	}
 	w.wrote = true
-	return &writing{digest: sha256Of(raw), wanted: digestsIn(index.Manifests), took: time.Since(looked)}, nil
+	return &writing{digest: sha256Of(raw), wanted: digestsIn(index.Manifests), added: w.digests(), took: time.Since(looked)}, nil
 }
 
 // merge returns the list with what is added and without what gives way to it.

@@ -101,11 +101,12 @@ func (w *writer) write(ctx context.Context) (*writing, error) {
 		return nil, err
 	}
 	w.over = &current.digest
+	w.own.add(digest) // before anybody can see it
 	if err := w.pusher.Put(ctx, w.tag, all); err != nil {
 		return nil, passing(err, explainWrite(ctx, FormatAtt, w.tag.String(), err))
 	}
 	w.wrote = true
-	return &writing{digest: digest, wanted: layerNames(slices.Concat(staying, w.added)), took: time.Since(looked)}, nil
+	return &writing{digest: digest, wanted: layerNames(slices.Concat(staying, w.added)), added: layerNames(w.added), took: time.Since(looked)}, nil
 }
 
 // look implements contended.

@@ -24,7 +24,8 @@ type reading struct {
 	params  []string // of data.params
 	bound   bool     // params are all that it reads of data.params
 	noType  []string // words in input.attestations that stand for no type
-	sbom    []string // of input.sbom
+	sbom    []string // of input.sbom; empty text: all of it, by another name
+	fields  []string // of anything that has another name
 }
 
 // need is something that must be there: sbom, scan, provenance, config, ci, or the
@@ -107,6 +108,10 @@ func (r *reading) take(ref ast.Ref) {
 		}
 	case ref.HasPrefix(ast.InputRootRef):
 		r.takeInput(ref)
+	default:
+		if field, ok := textAt(ref, 1); ok {
+			r.fields = append(r.fields, field)
+		}
 	}
 }
 
@@ -150,12 +155,17 @@ func (r *reading) takeInput(ref ast.Ref) {
 
 // format returns the SBOM that a policy needs: one in either format, or, where it
 // reads of input.sbom what only one of them has, in that one. A rule that looks for
-// components in SPDX would hold for nothing.
+// components in SPDX would hold for nothing. Where it gives the SBOM another name,
+// whatever has such a name counts.
 func (r *reading) format() need {
 	cycloneDX := []string{"bomFormat", "components", "compositions", "dependencies", "serialNumber", "services", "specVersion", "vulnerabilities"}
 	spdx := []string{"SPDXID", "creationInfo", "documentNamespace", "files", "packages", "relationships", "spdxVersion"}
+	read := r.sbom
+	if slices.Contains(r.sbom, "") {
+		read = slices.Concat(r.sbom, r.fields)
+	}
 	reads := func(fields []string) bool {
-		return slices.ContainsFunc(r.sbom, func(f string) bool { return slices.Contains(fields, f) })
+		return slices.ContainsFunc(read, func(f string) bool { return slices.Contains(fields, f) })
 	}
 	switch inCycloneDX, inSPDX := reads(cycloneDX), reads(spdx); {
 	case inCycloneDX && !inSPDX:

@@ -243,6 +243,8 @@ func TestAPolicyIsGivenTheSBOMThatItReads(t *testing.T) {
 		{"packages", packages, []verify.Verified{cycloneDX, spdx}, Deny, "left-pad"},
 		{"components of SPDX alone", components, []verify.Verified{spdx}, Undecided, "no attestation of type cyclonedx was verified, and the policy reads it"},
 		{"packages of CycloneDX alone", packages, []verify.Verified{cycloneDX}, Undecided, "no attestation of type spdx was verified, and the policy reads it"},
+		{"components by another name", "deny contains c.name if {\n\tbom := input.sbom\n\tsome c in bom.components\n}", []verify.Verified{spdx}, Undecided, "no attestation of type cyclonedx was verified, and the policy reads it"},
+		{"components of an argument", "deny contains n if some n in names(input.sbom)\n\nnames(bom) := {c.name | some c in bom.components}", []verify.Verified{cycloneDX, spdx}, Deny, "left-pad"},
 		{"either", components + "\n" + packages, []verify.Verified{spdx}, Deny, "left-pad"},
 		{"neither", `deny contains "none" if not input.sbom`, nil, Deny, "none"},
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
+
 	"github.com/hallmark-ci/hallmark/e2e/internal/world"
 )
 
@@ -31,18 +33,26 @@ func (p *place) gitlab(dir string, env []string, args ...string) (int, string) {
 	return p.command(dir, append(env, "PATH="+path), program, slices.Concat([]string{"--variable", "GITLAB_CI=true", "--variable", "COSIGN_PASSWORD=" + world.Password}, args)...)
 }
 
+// componentPlace is a place with an image, and the files of a project that has the
+// component's template.
+func componentPlace(t *testing.T, databases string) (p *place, pinned name.Digest, files map[string]string) {
+	t.Helper()
+	p = newPlace(t, databases)
+	pinned, err := world.PushSample(t.Context(), p.host+"/sample/app:v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = p.materials(databases)
+	files[ownTemplate] = ofProject(t, "gitlab-component", ownTemplate)
+	return p, pinned, files
+}
+
 func TestComponent(t *testing.T) {
 	databases := t.TempDir()
 	if _, err := world.MakeDatabase(t.Context(), databases); err != nil {
 		t.Fatal(err)
 	}
-	p := newPlace(t, databases)
-	pinned, err := world.PushSample(t.Context(), p.host+"/sample/app:v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := p.materials(databases)
-	files[ownTemplate] = ofProject(t, "gitlab-component", ownTemplate)
+	p, pinned, files := componentPlace(t, databases)
 	files[".gitlab-ci.yml"] = fmt.Sprintf(`stages: [mark, after]
 include:
   - local: templates/hallmark/template.yml
@@ -140,14 +150,8 @@ include:
 // The component's job in its own image, on a base like Alpine's: the host starts a
 // shell in it in place of the entrypoint.
 func testComponentImage(t *testing.T, docker *world.Docker, databases string) {
-	p := newPlace(t, databases)
+	p, pinned, files := componentPlace(t, databases)
 	p.useClient()
-	pinned, err := world.PushSample(t.Context(), p.host+"/sample/app:v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := p.materials(databases)
-	files[ownTemplate] = ofProject(t, "gitlab-component", ownTemplate)
 	files[".gitlab-ci.yml"] = fmt.Sprintf(`stages: [mark, after]
 include:
   - local: templates/hallmark/template.yml

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/anchore/syft/syft/format/cyclonedxjson"
 	"github.com/anchore/syft/syft/format/spdxjson"
 	"github.com/anchore/syft/syft/sbom"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 )
@@ -29,16 +29,16 @@ func Decode(subject attest.Subject, format Format, document []byte) (SBOM, error
 func decode(subject attest.Subject, format Format, document []byte) (SBOM, error) {
 	b := SBOM{created: time.Unix(0, 0).UTC(), subject: subject}
 	var s *supplement
-	var both errgroup.Group // each takes as long as the other
-	both.Go(func() (err error) {
-		b.content, err = readSyft(format, document)
-		return err
-	})
-	both.Go(func() (err error) {
-		b.seal.Digest, s, err = readOwn(format, document)
-		return err
-	})
-	if err := both.Wait(); err != nil || s == nil {
+	var ownErr error
+	var own sync.WaitGroup // which takes as long as the rest
+	own.Go(func() { b.seal.Digest, s, ownErr = readOwn(format, document) })
+	content, err := readSyft(format, document)
+	own.Wait()
+	b.content = content
+	if err == nil {
+		err = ownErr
+	}
+	if err != nil || s == nil {
 		return b, err
 	}
 	return b, s.apply(b.content)

@@ -34,11 +34,7 @@ func (r *run) complete(ctx context.Context, sets []set) error {
 			}
 			signed = append(signed, one)
 		}
-		watched, err := s.store.Attach(ctx, r.result.Subject, signed, func(attest.Envelope) bool { return false })
-		if err == nil {
-			_, err = watched.Settle()
-		}
-		if err != nil {
+		if _, err := r.attachOnce(ctx, s.store, signed, func(attest.Envelope) bool { return false }); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}

@@ -90,11 +90,7 @@ func (r *run) signBundle(ctx context.Context, s Store) (string, error) {
 		return "", err
 	}
 	signed := store.Signed{PredicateType: attest.TypeSignature, Envelope: envelope}
-	watched, err := s.Attach(ctx, subject, []store.Signed{signed}, r.mine)
-	if err != nil {
-		return "", err
-	}
-	receipt, err := watched.Settle()
+	receipt, err := r.attachOnce(ctx, s, []store.Signed{signed}, r.mine)
 	if err != nil {
 		return "", err
 	}

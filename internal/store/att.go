@@ -94,14 +94,7 @@ func (a Att) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine
 	if w.ranks, err = ranks(signed, layerNames(added)); err != nil {
 		return nil, fmt.Errorf("attaching to %s: %w", s, err)
 	}
-	p := &settling{subject: s, tag: w, own: a.own}
-	if err := p.write(ctx); err != nil {
-		return nil, err
-	}
-	return watched(func() (Receipt, error) {
-		err := p.stay(ctx)
-		return Receipt{Superseded: w.superseded}, err
-	}), nil
+	return settle(ctx, s, w, a.own, func() []string { return w.superseded })
 }
 
 // content is what lies under a tag.

@@ -78,7 +78,7 @@ func (b Bundles) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", b.Location(s), explain(ctx, err))
 	}
-	entries, err := r.settled(ctx, found.descriptors, func(Entry) bool { return true })
+	entries, err := r.readListed(ctx, found.descriptors, func(Entry) bool { return true })
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", b.Location(s), explain(ctx, err))
 	}
@@ -91,11 +91,11 @@ const relists = 4
 // maxMeeting is how many manifests may be gone because writers met.
 const maxMeeting = 32
 
-// settled reads what was listed. A manifest that was replaced after it was listed is
+// readListed reads what was listed. A manifest that was replaced after it was listed is
 // not there to be read, and what replaced it was not listed yet; one that another
 // writer removed may be on its way back. Then the list is read again, unless more
 // is gone than writers who meet can have removed.
-func (r referring) settled(ctx context.Context, listed []v1.Descriptor, wanted func(Entry) bool) ([]Entry, error) {
+func (r referring) readListed(ctx context.Context, listed []v1.Descriptor, wanted func(Entry) bool) ([]Entry, error) {
 	for attempt := 0; ; attempt++ {
 		entries := r.entries(ctx, listed, wanted)
 		gone := 0

@@ -89,13 +89,20 @@ type settling struct {
 	attempt int
 }
 
-// settle writes until what was added and what was there before stays.
-func settle(ctx context.Context, s attest.Subject, tag contended, own *writes) error {
+// settle writes once, and goes on by itself until what was added and what was there
+// before stays. superseded is asked at the end.
+func settle(ctx context.Context, s attest.Subject, tag contended, own *writes, superseded func() []string) (*Watched, error) {
 	p := &settling{subject: s, tag: tag, own: own}
 	if err := p.write(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	return p.stay(ctx)
+	w := &Watched{ended: make(chan struct{})}
+	go func() {
+		defer close(w.ended)
+		w.err = p.stay(ctx)
+		w.receipt.Superseded = superseded()
+	}()
+	return w, nil
 }
 
 // write ends when a write was done. It may still be overwritten.
@@ -202,19 +209,11 @@ type Watched struct {
 	err     error
 }
 
-// watched lets stay go on by itself.
-func watched(stay func() (Receipt, error)) *Watched {
-	w := &Watched{ended: make(chan struct{})}
-	go func() {
-		defer close(w.ended)
-		w.receipt, w.err = stay()
-	}()
-	return w
-}
-
 // Settled returns a set of which nothing is left to be watched.
 func Settled(receipt Receipt) *Watched {
-	return watched(func() (Receipt, error) { return receipt, nil })
+	w := &Watched{ended: make(chan struct{}), receipt: receipt}
+	close(w.ended)
+	return w
 }
 
 // Settle waits for the end of the watch. Without an error, everything that was

@@ -62,14 +62,7 @@ func (b Bundles) attach(ctx context.Context, s attest.Subject, signed []Signed, 
 		receipt, err := w.finish(ctx, old)
 		return Settled(receipt), err
 	}
-	p := &settling{subject: s, tag: w, own: b.own}
-	if err := p.write(ctx); err != nil {
-		return nil, err
-	}
-	return watched(func() (Receipt, error) {
-		err := p.stay(ctx)
-		return Receipt{Superseded: w.lost}, err
-	}), nil
+	return settle(ctx, s, w, b.own, func() []string { return w.lost })
 }
 
 // referrerWriter writes the same bundles about one subject.
@@ -95,7 +88,7 @@ func newReferrerWriter(r referring, b Bundles, signed []Signed, mine func(attest
 
 // giving returns the bundles that give way.
 func (w *referrerWriter) giving(ctx context.Context, descriptors []v1.Descriptor) ([]rank, error) {
-	entries, err := w.settled(ctx, descriptors, w.judge.worthReading)
+	entries, err := w.readListed(ctx, descriptors, w.judge.worthReading)
 	if err != nil {
 		return nil, explain(ctx, err)
 	}

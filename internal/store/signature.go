@@ -57,7 +57,12 @@ func (s Signatures) Attach(ctx context.Context, subject attest.Subject, signatur
 	}
 	w.judge = signatureJudge{mine}
 	w.ranks = []rank{{name: layerNames(w.added)[0]}}
-	return settle(ctx, subject, w, s.tag.own)
+	watched, err := settle(ctx, subject, w, s.tag.own, func() []string { return nil })
+	if err != nil {
+		return err
+	}
+	_, err = watched.Settle()
+	return err
 }
 
 // Signature returns the signature in an entry of the format sig.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/anchore/syft/syft"
@@ -70,12 +71,25 @@ func (b SBOM) Ecosystems() []Ecosystem {
 	return ecosystems
 }
 
+// Cataloger makes SBOMs. What it recognizes licences with is the same for all images,
+// and made once. It is safe for concurrent use.
+type Cataloger struct {
+	licences func() (context.Context, error) // syft keeps it in a context
+}
+
+// New returns a cataloger, which has done no work yet.
+func New() *Cataloger {
+	return &Cataloger{licences: sync.OnceValues(func() (context.Context, error) {
+		return syft.SetContextLicenseScanner(context.Background(), configuration().Licenses)
+	})}
+}
+
 // Image reads all layers of an image and catalogs the packages in them. Files
 // are not listed. Layers are unpacked below tempDir, which is as it was when
 // Image returns. An image whose operating system has a package database that
 // cannot be read is undecided. While the files are there, they are shown to those
 // who look.
-func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDir string, looks ...Look) (bom SBOM, err error) {
+func (c *Cataloger) Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDir string, looks ...Look) (bom SBOM, err error) {
 	unpacked, err := os.MkdirTemp(tempDir, "layers-")
 	if err != nil {
 		return SBOM{}, fmt.Errorf("making room for the layers of %s: %w", subject, err)
@@ -86,8 +100,7 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 	if err != nil {
 		return SBOM{}, fmt.Errorf("reading the config of %s: %w", subject, err)
 	}
-	config := configuration()
-	withLicences := prepareLicences(ctx, config)
+	go func() { _, _ = c.licences() }() // about a second of work, while the layers come down; its error is there to be asked for again
 	src, err := unpack(ctx, subject, content, unpacked)
 	if err != nil {
 		return SBOM{}, fmt.Errorf("unpacking %s: %w", subject, explain(ctx, err))
@@ -101,16 +114,9 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 	if err != nil {
 		return SBOM{}, fmt.Errorf("looking at the files of %s: %w", subject, err)
 	}
-	ctx, err = withLicences()
+	found, err := c.catalog(ctx, subject, src)
 	if err != nil {
-		return SBOM{}, fmt.Errorf("preparing to recognize licences: %w", err)
-	}
-	found, err := syft.CreateSBOM(ctx, src, config)
-	if ctx.Err() != nil { // catalogers that were cut short may report no error
-		return SBOM{}, fmt.Errorf("cataloging %s: %w", subject, context.Cause(ctx))
-	}
-	if err != nil {
-		return SBOM{}, fmt.Errorf("cataloging %s: %w", subject, err)
+		return SBOM{}, err
 	}
 	missed := unreadOf(found)
 	found.Artifacts.Unknowns = nil // the encoders would list them as files
@@ -120,22 +126,34 @@ func Image(ctx context.Context, subject attest.Subject, content v1.Image, tempDi
 	return SBOM{content: found, created: created, subject: subject, unread: lines(missed), files: files}, nil
 }
 
-// prepareLicences builds what syft recognizes licences with, about a second of
-// work, while the layers come down. The returned function waits for it.
-func prepareLicences(ctx context.Context, config *syft.CreateSBOMConfig) func() (context.Context, error) {
-	type outcome struct {
-		ctx context.Context
-		err error
+// catalog finds the packages in an unpacked image.
+func (c *Cataloger) catalog(ctx context.Context, subject attest.Subject, src *imageSource) (*sbom.SBOM, error) {
+	licences, err := c.licences()
+	if err != nil {
+		return nil, fmt.Errorf("preparing to recognize licences: %w", err)
 	}
-	ready := make(chan outcome, 1)
-	go func() {
-		prepared, err := syft.SetContextLicenseScanner(ctx, config.Licenses)
-		ready <- outcome{prepared, err}
-	}()
-	return func() (context.Context, error) {
-		o := <-ready
-		return o.ctx, o.err
+	found, err := syft.CreateSBOM(knowing{ctx, licences}, src, configuration())
+	if ctx.Err() != nil { // catalogers that were cut short may report no error
+		return nil, fmt.Errorf("cataloging %s: %w", subject, context.Cause(ctx))
 	}
+	if err != nil {
+		return nil, fmt.Errorf("cataloging %s: %w", subject, err)
+	}
+	return found, nil
+}
+
+// knowing is a context that knows what another one knows, too.
+type knowing struct {
+	context.Context
+	other context.Context
+}
+
+// Value implements context.Context.
+func (k knowing) Value(key any) any {
+	if v := k.Context.Value(key); v != nil {
+		return v
+	}
+	return k.other.Value(key)
 }
 
 // configuration is syft's default without the files, but with the symbols of Go

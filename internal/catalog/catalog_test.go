@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -44,7 +45,7 @@ func TestWhatIsNoImageHasNoSBOM(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			rooms := newRooms(t)
-			_, err := catalog.Image(t.Context(), subject(t), test.content, rooms.given)
+			_, err := catalog.New().Image(t.Context(), subject(t), test.content, rooms.given)
 			if err == nil {
 				t.Fatal("there is an SBOM")
 			}
@@ -66,21 +67,21 @@ func TestTheEndOfTheJob(t *testing.T) {
 	rooms := newRooms(t)
 	ctx, stop := context.WithCancelCause(t.Context())
 	stop(reason)
-	if _, err := catalog.Image(ctx, subject(t), small(t), rooms.given); !errors.Is(err, reason) {
+	if _, err := catalog.New().Image(ctx, subject(t), small(t), rooms.given); !errors.Is(err, reason) {
 		t.Errorf("ended before: error %v", err)
 	}
 	rooms.areEmpty(t)
 
 	ctx, stop = context.WithCancelCause(t.Context())
 	content := withLayers(t, telling{smallLayer(t), func() { stop(reason) }}, smallLayer(t))
-	if _, err := catalog.Image(ctx, subject(t), content, rooms.given); !errors.Is(err, reason) {
+	if _, err := catalog.New().Image(ctx, subject(t), content, rooms.given); !errors.Is(err, reason) {
 		t.Errorf("ended while a layer was read: error %v", err)
 	}
 	rooms.areEmpty(t)
 }
 
 func TestThereMustBeRoom(t *testing.T) {
-	_, err := catalog.Image(t.Context(), subject(t), small(t), filepath.Join(t.TempDir(), "none"))
+	_, err := catalog.New().Image(t.Context(), subject(t), small(t), filepath.Join(t.TempDir(), "none"))
 	if err == nil || !strings.Contains(err.Error(), "making room for the layers of "+subject(t).String()) {
 		t.Errorf("error %v", err)
 	}
@@ -92,7 +93,7 @@ func TestImage(t *testing.T) {
 	content, err := demo.Image(vulnerable, program(t))
 	must(t, err)
 	rooms := newRooms(t)
-	bom, err := catalog.Image(t.Context(), subject(t), content, rooms.given)
+	bom, err := catalog.New().Image(t.Context(), subject(t), content, rooms.given)
 	must(t, err)
 	rooms.areEmpty(t)
 
@@ -200,14 +201,37 @@ func TestAnImageWithoutATime(t *testing.T) {
 func TestAnotherImageHasAnotherNumber(t *testing.T) {
 	_, fixed := demo.Releases()
 	var first, second struct{ SerialNumber string }
-	same, err := catalog.Image(t.Context(), subject(t), sample(t, fixed), t.TempDir())
+	same, err := catalog.New().Image(t.Context(), subject(t), sample(t, fixed), t.TempDir())
 	must(t, err)
 	decode(t, same, catalog.CycloneDX, &first)
-	other, err := catalog.Image(t.Context(), subjectOf(t, strings.Repeat("f", 64)), sample(t, fixed), t.TempDir())
+	other, err := catalog.New().Image(t.Context(), subjectOf(t, strings.Repeat("f", 64)), sample(t, fixed), t.TempDir())
 	must(t, err)
 	decode(t, other, catalog.CycloneDX, &second)
 	if first.SerialNumber == second.SerialNumber {
 		t.Errorf("both are %s", first.SerialNumber)
+	}
+}
+
+// The images of an index are cataloged at once, with one of what recognizes licences.
+func TestOneCatalogerManyImages(t *testing.T) {
+	vulnerable, fixed := demo.Releases()
+	contents := []v1.Image{sample(t, vulnerable), sample(t, fixed), sample(t, vulnerable)}
+	cataloger := catalog.New()
+	boms, failures := make([]catalog.SBOM, len(contents)), make([]error, len(contents))
+	var all sync.WaitGroup
+	for i, content := range contents {
+		all.Go(func() { boms[i], failures[i] = cataloger.Image(t.Context(), subject(t), content, t.TempDir()) })
+	}
+	all.Wait()
+	for i, content := range contents {
+		must(t, failures[i])
+		got, err := boms[i].Encode(catalog.CycloneDX)
+		must(t, err)
+		want, err := makeSBOM(t, content).Encode(catalog.CycloneDX)
+		must(t, err)
+		if !bytes.Equal(got, want) || !bytes.Contains(want, []byte(`"licenses"`)) {
+			t.Errorf("image %d: what was made beside others differs from what was made alone, or tells no licences", i)
+		}
 	}
 }
 
@@ -343,7 +367,7 @@ func smallLayer(t *testing.T) v1.Layer {
 
 func makeSBOM(t *testing.T, content v1.Image) catalog.SBOM {
 	t.Helper()
-	bom, err := catalog.Image(t.Context(), subject(t), content, t.TempDir())
+	bom, err := catalog.New().Image(t.Context(), subject(t), content, t.TempDir())
 	must(t, err)
 	return bom
 }

@@ -259,7 +259,7 @@ func (a *app) rooms(ctx context.Context, v values, p place, push bool) (pipeline
 	}
 	return pipeline.Rooms{
 		Images:     p.registry,
-		Catalog:    catalog.Image,
+		Catalog:    catalog.New().Image,
 		Inputs:     func(bom catalog.SBOM) (string, error) { return scan.Inputs(bom.Syft()) },
 		Secrets:    searchSecrets,
 		Signer:     signing.signer,

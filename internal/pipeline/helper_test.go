@@ -199,7 +199,7 @@ func critical() finding.Finding {
 	}
 }
 
-// cataloged is catalog.Image, done once for the sample image and all tests.
+// cataloged is catalog.Cataloger.Image, done once for the sample image and all tests.
 func cataloged(context.Context, attest.Subject, v1.Image, string, ...catalog.Look) (catalog.SBOM, error) {
 	return onceCataloged()
 }
@@ -231,7 +231,7 @@ var onceCataloged = sync.OnceValues(func() (catalog.SBOM, error) {
 	if err != nil {
 		return catalog.SBOM{}, err
 	}
-	return catalog.Image(context.Background(), subject, content, dir)
+	return catalog.New().Image(context.Background(), subject, content, dir)
 })
 
 func sample(t *testing.T, release demo.Release) v1.Image {

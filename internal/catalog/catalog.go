@@ -100,7 +100,7 @@ func (c *Cataloger) Image(ctx context.Context, subject attest.Subject, content v
 	if err != nil {
 		return SBOM{}, fmt.Errorf("reading the config of %s: %w", subject, err)
 	}
-	go func() { _, _ = c.licences() }() // about a second of work, while the layers come down; its error is there to be asked for again
+	go func() { _, _ = c.licences() }() // about a second of work, while the layers come down; asked again, it tells its error again
 	src, err := unpack(ctx, subject, content, unpacked)
 	if err != nil {
 		return SBOM{}, fmt.Errorf("unpacking %s: %w", subject, explain(ctx, err))

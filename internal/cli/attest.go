@@ -33,7 +33,11 @@ func (a *app) attestJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	rooms, err := a.rooms(ctx, v, p, true)
+	identity, err := a.identity(ctx, v, true)
+	if err != nil {
+		return err
+	}
+	rooms, err := a.rooms(v, p, identity)
 	if err != nil {
 		return err
 	}

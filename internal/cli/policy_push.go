@@ -46,7 +46,14 @@ func (a *app) policyPushJob(ctx context.Context, v values, args []string) error 
 		registry: image.NewRegistry(connection, image.DefaultLimits()), att: store.NewAtt(connection.RemoteOptions(), nil),
 		bundles: store.NewBundles(connection, nil), signatures: store.NewSignatures(connection.RemoteOptions(), nil),
 	}
-	rooms, err := a.rooms(ctx, v, p, true)
+	identity, err := a.identity(ctx, v, true)
+	if err != nil {
+		return err
+	}
+	if _, err := identity(); err != nil { // before anything is written
+		return err
+	}
+	rooms, err := a.rooms(v, p, identity)
 	if err != nil {
 		return err
 	}

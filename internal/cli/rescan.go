@@ -44,11 +44,15 @@ func (a *app) rescanJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
+	identity, err := a.identity(ctx, v, true)
+	if err != nil {
+		return err
+	}
 	db, scanner, err := a.openOnce(ctx, v, args[0])
 	if err != nil {
 		return err
 	}
-	rows := a.rescanAll(ctx, v, job, rescanning{images: args, parallel: parallel, scanner: scanner})
+	rows := a.rescanAll(ctx, v, job, rescanning{images: args, parallel: parallel, identity: identity, scanner: scanner})
 	if err := errors.Join(db.close(), ctx.Err()); err != nil {
 		return err
 	}
@@ -90,6 +94,7 @@ func (a *app) openOnce(ctx context.Context, v values, first string) (*databases,
 type rescanning struct {
 	images   []string
 	parallel int
+	identity func() (pipeline.Identity, error)
 	scanner  pipeline.Scanner
 }
 
@@ -103,24 +108,24 @@ func (a *app) rescanAll(ctx context.Context, v values, job pipeline.Job, what re
 		all.Go(func() {
 			defer func() { <-slots }()
 			rows[i] = report.Rescanned{Image: reference}
-			rows[i].Result, rows[i].Err = a.rescanOne(ctx, v, job, reference, what.scanner)
+			rows[i].Result, rows[i].Err = a.rescanOne(ctx, v, job, reference, what)
 		})
 	}
 	all.Wait()
 	return rows
 }
 
-func (a *app) rescanOne(ctx context.Context, v values, job pipeline.Job, reference string, scanner pipeline.Scanner) (pipeline.Result, error) {
+func (a *app) rescanOne(ctx context.Context, v values, job pipeline.Job, reference string, what rescanning) (pipeline.Result, error) {
 	p, err := a.place(v, []string{reference})
 	if err != nil {
 		return pipeline.Result{}, err
 	}
-	rooms, err := a.rooms(ctx, v, p, true)
+	rooms, err := a.rooms(v, p, what.identity)
 	if err != nil {
 		return pipeline.Result{}, err
 	}
 	rooms.Progress = quiet{} // of many at once, nobody could tell whose stage it is
-	rooms.Database = func(context.Context) (pipeline.Scanner, error) { return scanner, nil }
+	rooms.Database = func(context.Context) (pipeline.Scanner, error) { return what.scanner, nil }
 	job.Reference = p.reference
 	return pipeline.Rescan(ctx, job, rooms)
 }

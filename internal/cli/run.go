@@ -57,7 +57,11 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	rooms, err := a.rooms(ctx, v, p, job.Push)
+	identity, err := a.identity(ctx, v, job.Push)
+	if err != nil {
+		return err
+	}
+	rooms, err := a.rooms(v, p, identity)
 	if err != nil {
 		return err
 	}
@@ -240,7 +244,7 @@ func (a *app) brought(v values) ([]attest.Predicate, error) {
 	return out, nil
 }
 
-func (a *app) rooms(ctx context.Context, v values, p place, push bool) (pipeline.Rooms, error) {
+func (a *app) rooms(v values, p place, identity func() (pipeline.Identity, error)) (pipeline.Rooms, error) {
 	stores, elsewhere, err := p.stores(v)
 	if err != nil {
 		return pipeline.Rooms{}, err
@@ -249,26 +253,16 @@ func (a *app) rooms(ctx context.Context, v values, p place, push bool) (pipeline
 	if err != nil {
 		return pipeline.Rooms{}, err
 	}
-	signing, err := a.signing(ctx, v, push)
-	if err != nil {
-		return pipeline.Rooms{}, err
-	}
-	trust, err := a.writerTrust(ctx, v, signing.own)
-	if err != nil {
-		return pipeline.Rooms{}, err
-	}
 	return pipeline.Rooms{
 		Images:     p.registry,
 		Catalog:    catalog.New().Image,
 		Inputs:     func(bom catalog.SBOM) (string, error) { return scan.Inputs(bom.Syft()) },
 		Secrets:    searchSecrets,
-		Signer:     signing.signer,
-		Own:        signing.own,
+		Identify:   identity,
 		Stores:     stores,
 		Elsewhere:  elsewhere,
 		Signatures: p.signatures,
 		Attached:   p.attached(),
-		Trust:      trust,
 		Progress:   progress,
 		Now:        time.Now,
 	}, nil

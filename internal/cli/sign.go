@@ -21,7 +21,11 @@ func (a *app) signJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	rooms, err := a.rooms(ctx, v, p, true)
+	identity, err := a.identity(ctx, v, true)
+	if err != nil {
+		return err
+	}
+	rooms, err := a.rooms(v, p, identity)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
@@ -24,48 +25,73 @@ type signing struct {
 	own    verify.Trust
 }
 
+// identity returns who signs, and whom a command that signs believes. All that can
+// be wrong with it is told at once, but for the password of a key: that takes a
+// while, and there is other work to do.
+func (a *app) identity(ctx context.Context, v values, push bool) (func() (pipeline.Identity, error), error) {
+	wait, err := a.signing(ctx, v, push)
+	if err != nil {
+		return nil, err
+	}
+	others, err := a.othersAccepted(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	return sync.OnceValues(func() (pipeline.Identity, error) {
+		signing, err := wait()
+		if err != nil {
+			return pipeline.Identity{}, err
+		}
+		return pipeline.Identity{Signer: signing.signer, Own: signing.own, Trust: signing.own.And(others)}, nil
+	}), nil
+}
+
 // signing returns who signs: the key; without one, the job's own identity where
 // the host gives it a token; or, where nothing will be pushed, a key that exists
 // for this run only.
-func (a *app) signing(ctx context.Context, v values, push bool) (signing, error) {
+func (a *app) signing(ctx context.Context, v values, push bool) (wait func() (signing, error), err error) {
 	tlog, err := v.oneOf("tlog", tlogAuto, tlogYes, tlogNo)
 	if err != nil {
-		return signing{}, err
+		return nil, err
 	}
 	if v.text("key") != "" {
 		return a.signingByKey(ctx, v, tlog)
 	}
 	if !push {
 		key, err := sign.Ephemeral()
-		if err != nil {
-			return signing{}, err
-		}
-		return byKey(key)
+		return func() (signing, error) { return byKey(key) }, err
 	}
 	token := sign.FindToken(v.text("identity-token"), sign.Environment(a.env), sign.Services{})
 	if token == nil {
-		return signing{}, fault.WithHint(fault.Usagef("no signing key given, and this job has no identity token to sign keyless"),
+		return nil, fault.WithHint(fault.Usagef("no signing key given, and this job has no identity token to sign keyless"),
 			"give --key FILE or --key env://NAME (hallmark keygen makes one); for keyless signing, GitHub jobs need "+
 				"the permission id-token: write, GitLab jobs an id_token SIGSTORE_ID_TOKEN for the audience sigstore")
 	}
-	return a.signingKeyless(ctx, v, tlog, token)
+	keyless, err := a.signingKeyless(ctx, v, tlog, token)
+	return func() (signing, error) { return keyless, nil }, err
 }
 
-func (a *app) signingByKey(ctx context.Context, v values, tlog string) (signing, error) {
-	key, err := sign.LoadKey(ctx, v.text("key"), sign.Environment(a.env))
+func (a *app) signingByKey(ctx context.Context, v values, tlog string) (wait func() (signing, error), err error) {
+	key, err := sign.StartLoadKey(ctx, v.text("key"), sign.Environment(a.env))
 	if err != nil {
-		return signing{}, err
+		return nil, err
 	}
 	services, err := a.services(ctx, v, tlog == tlogYes)
 	if err != nil {
-		return signing{}, err
+		return nil, err
 	}
 	if tlog != tlogYes {
 		services.Logs = nil
 	} else if len(services.Logs) == 0 {
-		return signing{}, noLog()
+		return nil, noLog()
 	}
-	return byKey(key.VouchedBy(services))
+	return func() (signing, error) {
+		key, err := key()
+		if err != nil {
+			return signing{}, err
+		}
+		return byKey(key.VouchedBy(services))
+	}, nil
 }
 
 func byKey(key sign.Key) (signing, error) {

@@ -25,15 +25,14 @@ func (a *app) readerTrust(ctx context.Context, v values) (verify.Trust, error) {
 	return trust, err
 }
 
-// writerTrust returns the accepted signers for the commands that sign: the signer
-// itself, and those that are given besides.
-func (a *app) writerTrust(ctx context.Context, v values, own verify.Trust) (verify.Trust, error) {
+// othersAccepted returns the signers that the commands that sign accept besides the
+// signer itself.
+func (a *app) othersAccepted(ctx context.Context, v values) (verify.Trust, error) {
 	keys, err := a.loadPublicKeys(ctx, v.list("verify-key"))
 	if err != nil {
 		return verify.Trust{}, err
 	}
-	others, err := a.accepted(v, keys)
-	return own.And(others), err
+	return a.accepted(v, keys)
 }
 
 func (a *app) publicKeys(ctx context.Context, v values) ([]crypto.PublicKey, error) {

@@ -37,7 +37,11 @@ type Rejection struct {
 // Examine reads what is attached to a subject and verifies each piece. Only
 // reading fails; a piece that does not verify is a rejection with its reason.
 func Examine(ctx context.Context, from Lister, s attest.Subject, trust verify.Trust) (Examination, error) {
-	return examine(ctx, from, s, func(e store.Entry) (verify.Verified, string, error) { return verified(e, s, trust) })
+	entries, err := list(ctx, from, s)
+	if err != nil {
+		return Examination{}, err
+	}
+	return examine(entries, func(e store.Entry) (verify.Verified, string, error) { return verified(e, s, trust) })
 }
 
 // verified verifies what is in an entry. It returns the digest of the envelope,
@@ -51,15 +55,17 @@ func verified(e store.Entry, s attest.Subject, trust verify.Trust) (verify.Verif
 	return v, envelope.Digest(), err
 }
 
-// examine reads what is attached, and verifies each with the given function.
-func examine(ctx context.Context, from Lister, s attest.Subject, check func(store.Entry) (verify.Verified, string, error)) (Examination, error) {
+// list reads what is attached.
+func list(ctx context.Context, from Lister, s attest.Subject) ([]store.Entry, error) {
 	entries, err := from.List(ctx, s)
-	if err != nil {
-		return Examination{}, err
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("reading what is attached to %s: %w", s, context.Cause(ctx))
 	}
-	if err := ctx.Err(); err != nil {
-		return Examination{}, fmt.Errorf("reading what is attached to %s: %w", s, context.Cause(ctx))
-	}
+	return entries, err
+}
+
+// examine verifies each of what is attached with the given function.
+func examine(entries []store.Entry, check func(store.Entry) (verify.Verified, string, error)) (Examination, error) {
 	var out Examination
 	for _, e := range entries {
 		if e.Unread {
@@ -79,15 +85,22 @@ func examine(ctx context.Context, from Lister, s attest.Subject, check func(stor
 // examine is Examine of this run's subject, by those whom it believes or by its own
 // signer alone. What it believed once it does not verify again.
 func (r *run) examine(ctx context.Context, from Lister, who believed) (Examination, error) {
-	return examine(ctx, from, r.result.Subject, func(e store.Entry) (verify.Verified, string, error) { return r.verified(e, who) })
+	entries, err := list(ctx, from, r.result.Subject)
+	if err != nil || len(entries) == 0 {
+		return Examination{}, err
+	}
+	if err := r.identify(); err != nil {
+		return Examination{}, err
+	}
+	return examine(entries, func(e store.Entry) (verify.Verified, string, error) { return r.verified(e, who) })
 }
 
 // believed is whom a run believes.
 type believed string
 
 const (
-	everybody believed = "everybody" // Rooms.Trust
-	itself    believed = "itself"    // Rooms.Own
+	everybody believed = "everybody" // Identity.Trust
+	itself    believed = "itself"    // Identity.Own
 )
 
 func (r *run) verified(e store.Entry, who believed) (verify.Verified, string, error) {

@@ -38,6 +38,7 @@ type place struct {
 	reference string
 	key       sign.Key
 	rooms     pipeline.Rooms
+	identity  pipeline.Identity // of who runs
 	stages    *stages
 	temp      string
 }
@@ -57,15 +58,14 @@ func newPlace(t *testing.T) *place {
 
 	access := image.Access{UserAgent: "hallmark/test"}
 	att := store.NewAtt(access.Connect().RemoteOptions(), nil)
+	p.identity = identity(t, p.key)
 	p.rooms = pipeline.Rooms{
 		Images:   image.NewRegistry(access.Connect(), image.DefaultLimits()),
 		Catalog:  cataloged,
 		Database: opened(scanner{}),
-		Signer:   p.key,
-		Own:      trustIn(t, p.key),
+		Identify: func() (pipeline.Identity, error) { return p.identity, nil },
 		Stores:   []pipeline.Store{att},
 		Attached: att,
-		Trust:    trustIn(t, p.key),
 		Progress: p.stages,
 		Now:      noon,
 	}
@@ -98,7 +98,8 @@ func (p *place) attached(t *testing.T) []store.Entry {
 func (p *place) attach(t *testing.T, key sign.Key, says string) verify.Verified {
 	t.Helper()
 	rooms := p.rooms
-	rooms.Signer, rooms.Own, rooms.Trust = key, trustIn(t, key), trustIn(t, key)
+	other := identity(t, key)
+	rooms.Identify = func() (pipeline.Identity, error) { return other, nil }
 	result, err := pipeline.Attest(t.Context(), pipeline.Job{Reference: p.reference, Brought: []attest.Predicate{reviewThat(t, says)}, Push: true}, rooms)
 	must(t, err)
 	if len(result.Attached) != 1 {
@@ -248,6 +249,12 @@ func newKey(t *testing.T) sign.Key {
 	key, err := sign.Ephemeral()
 	must(t, err)
 	return key
+}
+
+// identity is of a signer who believes nobody else.
+func identity(t *testing.T, key sign.Key) pipeline.Identity {
+	t.Helper()
+	return pipeline.Identity{Signer: key, Own: trustIn(t, key), Trust: trustIn(t, key)}
 }
 
 func trustIn(t *testing.T, first sign.Key, more ...sign.Key) verify.Trust {

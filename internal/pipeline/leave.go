@@ -56,6 +56,9 @@ func (r *run) stay(ctx context.Context) error {
 // leave signs predicates, attaches them, and reads them back. Whether they stay is
 // still watched.
 func (r *run) leave(ctx context.Context, predicates []attest.Predicate) error {
+	if err := r.identify(); err != nil {
+		return err
+	}
 	sets, err := r.sign(ctx, predicates)
 	if err != nil {
 		return err

@@ -109,6 +109,13 @@ type Again struct {
 	Gate  []string // of gate: what is asked for
 }
 
+// Identity is who signs and who is believed.
+type Identity struct {
+	Signer Signer
+	Own    verify.Trust // in the signer alone
+	Trust  verify.Trust
+}
+
 // Rooms is who does the work. Database may be nil: no scan. It is opened once
 // the image is known to be there, and before anything of it is pulled.
 type Rooms struct {
@@ -117,13 +124,11 @@ type Rooms struct {
 	Inputs     func(catalog.SBOM) (string, error) // a digest of all that scans read of an SBOM; nil: none is reused
 	Database   func(ctx context.Context) (Scanner, error)
 	Secrets    func() (SecretSearch, error) // begins one
-	Signer     Signer
-	Own        verify.Trust // in the signer alone
-	Stores     []Store      // each is given the complete set
-	Elsewhere  []Store      // not written to, unless something of this signer there would become stale
+	Identify   func() (Identity, error)     // waits until the signer is ready; asked more than once, from several goroutines
+	Stores     []Store                      // each is given the complete set
+	Elsewhere  []Store                      // not written to, unless something of this signer there would become stale
 	Signatures SignatureStore
 	Attached   Lister // everything that is attached, in every format
-	Trust      verify.Trust
 	Progress   Progress
 	Now        func() time.Time
 }
@@ -168,9 +173,32 @@ type Result struct {
 func Run(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 	r := newRun(job, rooms)
 	r.result.Notes = slices.Clone(job.Notes)
-	err := r.all(ctx)
+	err := r.unlessUnidentified(ctx, r.all)
 	r.result.Failure = err
 	return r.result, err
+}
+
+// unlessUnidentified does work, and gives it up as soon as it is known that there is
+// nobody to sign what comes of it.
+func (r *run) unlessUnidentified(ctx context.Context, work func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		if _, err := r.Identify(); err != nil {
+			cancel(err)
+		}
+	}()
+	err := work(ctx)
+	if _, unidentified := r.Identify(); unidentified != nil {
+		return unidentified
+	}
+	return err
+}
+
+// identify waits until it is known who signs and who is believed.
+func (r *run) identify() (err error) {
+	r.Identity, err = r.Identify()
+	return err
 }
 
 // all does the job, for an image or an index.

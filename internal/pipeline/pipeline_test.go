@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func TestAStageThatFailsEndsTheRun(t *testing.T) {
 			}
 		}},
 		{"scan", func(p *place, _ *pipeline.Job) { p.rooms.Database = opened(scanner{err: failure}) }},
-		{"sign", func(p *place, _ *pipeline.Job) { p.rooms.Signer = failingSigner{p.rooms.Signer, failure} }},
+		{"sign", func(p *place, _ *pipeline.Job) { p.identity.Signer = failingSigner{p.identity.Signer, failure} }},
 		{"sign", func(_ *place, job *pipeline.Job) {
 			job.Brought = []attest.Predicate{{Type: review, Body: []byte("{")}}
 		}},
@@ -65,6 +66,47 @@ func TestAStageThatFailsEndsTheRun(t *testing.T) {
 	}
 }
 
+// A key takes its time to be decrypted. If it turns out that nobody can sign, the
+// run is given up in the middle of whatever it does, and that is what is told.
+func TestARunThatNobodyCanSignIsGivenUp(t *testing.T) {
+	p := newPlace(t)
+	underway := make(chan struct{})
+	p.rooms.Catalog = func(ctx context.Context, _ attest.Subject, _ v1.Image, _ string, _ ...catalog.Look) (catalog.SBOM, error) {
+		close(underway)
+		<-ctx.Done()
+		return catalog.SBOM{}, ctx.Err()
+	}
+	p.rooms.Identify = sync.OnceValues(func() (pipeline.Identity, error) {
+		<-underway
+		return pipeline.Identity{}, errors.New("the password does not fit")
+	})
+	result, err := pipeline.Run(t.Context(), p.job(), p.rooms)
+	refused(t, err, "the password does not fit")
+	if !errors.Is(result.Failure, err) || result.Pushed || len(p.tags(t)) != 1 {
+		t.Errorf("failure %v, pushed %v, tags %v", result.Failure, result.Pushed, p.tags(t))
+	}
+}
+
+// What is attached decides nothing while nobody knows whom to believe.
+func TestNobodyIsBelievedByThoseWhoDoNotKnowWho(t *testing.T) {
+	p := newPlace(t)
+	p.attach(t, p.key, "approved")
+	p.rooms.Identify = func() (pipeline.Identity, error) { return pipeline.Identity{}, errors.New("no key") }
+	for name, work := range map[string]func(context.Context, pipeline.Job, pipeline.Rooms) (pipeline.Result, error){
+		"run": pipeline.Run, "attest": pipeline.Attest, "rescan": pipeline.Rescan,
+		"sign": func(ctx context.Context, job pipeline.Job, rooms pipeline.Rooms) (pipeline.Result, error) {
+			return pipeline.Sign(ctx, job.Reference, rooms)
+		},
+	} {
+		job := p.job()
+		job.Attested = true
+		_, err := work(t.Context(), job, p.rooms)
+		if err == nil || err.Error() != "no key" {
+			t.Errorf("%s: %v, want that there is no key", name, err)
+		}
+	}
+}
+
 // What a run has when it fails is kept for the reports.
 func TestAFailedScanLeavesTheSBOM(t *testing.T) {
 	p := newPlace(t)
@@ -88,10 +130,10 @@ func TestWhatIsNotReadBackIsNotAttached(t *testing.T) {
 			p.rooms.Stores = []pipeline.Store{forgetful{p.rooms.Stores[0]}}
 		}, "the attestation of type cyclonedx is not there"},
 		{"a signer who is not trusted", func(p *place) {
-			p.rooms.Trust = trustIn(t, stranger)
+			p.identity.Trust = trustIn(t, stranger)
 		}, "its own attestation of type cyclonedx: not signed by a trusted signer"},
 		{"trust in nobody", func(p *place) {
-			p.rooms.Trust = verify.Trust{}
+			p.identity.Trust = verify.Trust{}
 		}, "no signer is trusted"},
 		{"an attestation that cannot be read", func(p *place) {
 			p.rooms.Attached = unreadable{p.rooms.Attached}
@@ -144,7 +186,7 @@ func TestAnotherSignersWordDecidesNothing(t *testing.T) {
 		t.Errorf("their attestation is not kept in its place: %+v", entries)
 	}
 
-	p.rooms.Trust = trustIn(t, p.key, stranger)
+	p.identity.Trust = trustIn(t, p.key, stranger)
 	result, err = pipeline.Run(t.Context(), job, p.rooms)
 	must(t, err)
 	if result.Verdict.Outcome != policy.Pass || len(result.Rejected) != 0 || len(result.Verified) != 3 {

@@ -23,7 +23,7 @@ func TestAnSBOMThatIsNotTheOneIsMadeAnew(t *testing.T) {
 	for says, doubt := range map[string]func(t *testing.T, p *place, job *pipeline.Job){
 		"nobody asked for it":      func(_ *testing.T, _ *place, job *pipeline.Job) { job.Reuse = false },
 		"another version made it":  func(_ *testing.T, _ *place, job *pipeline.Job) { job.Makers = "hallmark v2" },
-		"another signer signed it": func(t *testing.T, p *place, _ *pipeline.Job) { p.rooms.Own = trustIn(t, newKey(t)) },
+		"another signer signed it": func(t *testing.T, p *place, _ *pipeline.Job) { p.identity.Own = trustIn(t, newKey(t)) },
 		"a format is not there":    func(_ *testing.T, _ *place, job *pipeline.Job) { job.Formats = append(job.Formats, catalog.SPDX) },
 		"the files are asked for":  func(_ *testing.T, _ *place, job *pipeline.Job) { job.Further = []string{attest.TypeImage} },
 		"it is of SPDX alone":      func(_ *testing.T, _ *place, job *pipeline.Job) { job.Formats = []catalog.Format{catalog.SPDX} },

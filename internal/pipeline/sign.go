@@ -23,6 +23,9 @@ func Sign(ctx context.Context, reference string, rooms Rooms) (Result, error) {
 	if err := r.resolve(ctx); err != nil {
 		return r.result, err
 	}
+	if err := r.identify(); err != nil {
+		return r.result, err
+	}
 	signer, err := r.signImage(ctx)
 	r.result.Signed = signer
 	return r.result, err

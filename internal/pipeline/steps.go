@@ -19,9 +19,10 @@ import (
 // run is one run under way: what it was asked for and what came of it so far.
 type run struct {
 	Rooms
-	job    Job
-	result Result
-	index  attest.Subject // of which the image is one; zero: of none
+	Identity // once identify returned
+	job      Job
+	result   Result
+	index    attest.Subject // of which the image is one; zero: of none
 
 	known map[string]verify.Verified // what it verified already
 

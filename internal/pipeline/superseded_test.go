@@ -74,8 +74,8 @@ func TestARunThatIsOvertaken(t *testing.T) {
 			other := p.rooms
 			other.Database = scansAt(noon().Add(test.after), test.other...)
 			if test.stolen {
-				key := newKey(t)
-				other.Signer, other.Own, other.Trust = key, trustIn(t, key), trustIn(t, key)
+				thief := identity(t, newKey(t))
+				other.Identify = func() (pipeline.Identity, error) { return thief, nil }
 			}
 			cutoff, err := finding.ParseCutoff("critical")
 			must(t, err)

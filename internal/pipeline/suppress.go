@@ -42,6 +42,9 @@ func (r *run) suppress(ctx context.Context, scan finding.Scan) (finding.Scan, er
 // attestedVEX returns the OpenVEX documents that an accepted signer attested to an
 // image. One that cannot be read suppresses nothing, and is told.
 func (r *run) attestedVEX(ctx context.Context, s attest.Subject) ([]vex.Document, error) {
+	if err := r.identify(); err != nil {
+		return nil, err
+	}
 	found, err := Examine(ctx, r.Attached, s, r.Trust)
 	if err != nil {
 		return nil, err

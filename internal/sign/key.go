@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 
 	ssldsse "github.com/secure-systems-lab/go-securesystemslib/dsse"
 	"github.com/sigstore/cosign/v2/pkg/cosign"
@@ -43,21 +44,39 @@ type Key struct {
 // password of a file comes from COSIGN_PASSWORD; it may be empty, but it must be
 // set, since a job cannot be asked.
 func LoadKey(ctx context.Context, reference string, env Environment) (Key, error) {
-	if IsKMS(reference) {
-		return loadKMS(ctx, reference)
-	}
-	encrypted, err := readKey(reference, env)
+	wait, err := StartLoadKey(ctx, reference, env)
 	if err != nil {
 		return Key{}, err
 	}
+	return wait()
+}
+
+// StartLoadKey is LoadKey for those who have other work to do meanwhile: a key is
+// encrypted so that decrypting it costs a fifth of a second, whoever does it. What
+// is wrong with the key besides its password is told at once.
+func StartLoadKey(ctx context.Context, reference string, env Environment) (wait func() (Key, error), err error) {
+	if IsKMS(reference) {
+		key, err := loadKMS(ctx, reference)
+		return func() (Key, error) { return key, nil }, err
+	}
+	encrypted, err := readKey(reference, env)
+	if err != nil {
+		return nil, err
+	}
 	if err := checkFormat(reference, encrypted); err != nil {
-		return Key{}, err
+		return nil, err
 	}
 	password, ok := env(PasswordVariable)
 	if !ok {
-		return Key{}, fault.WithHint(fmt.Errorf("loading the key %s: no password given", reference),
+		return nil, fault.WithHint(fmt.Errorf("loading the key %s: no password given", reference),
 			"set %s; to the empty string if the key has none", PasswordVariable)
 	}
+	wait = sync.OnceValues(func() (Key, error) { return decrypt(reference, encrypted, password) })
+	go func() { _, _ = wait() }() // who waits is told
+	return wait, nil
+}
+
+func decrypt(reference string, encrypted []byte, password string) (Key, error) {
 	signer, err := cosign.LoadPrivateKey(encrypted, []byte(password), nil)
 	if err != nil {
 		return Key{}, explainKeyError(reference, err)

@@ -48,11 +48,11 @@ func (r *run) rescanImage(ctx context.Context, img image.Image, scanner Scanner)
 	if r.result.Facts, err = img.Facts(); err != nil {
 		return err
 	}
-	p, err := r.scan(ctx, bom, scanner)
+	scanned, err := r.scan(ctx, bom, scanner)
 	if err != nil {
 		return err
 	}
-	return r.mark(ctx, []attest.Predicate{p})
+	return r.mark(ctx, scanned)
 }
 
 // rescanIndex renews the scans of an index's images, then that of the index.

@@ -30,15 +30,16 @@ func (r *run) bill(ctx context.Context, img image.Image) (catalog.SBOM, error) {
 		r.result.Reused = true
 		return bom, nil
 	}
-	bom, err := r.catalog(ctx, img)
-	if err != nil {
-		return catalog.SBOM{}, err
+	return r.catalog(ctx, img)
+}
+
+// sealed returns an SBOM with its seal. One of an earlier run has it.
+func (r *run) sealed(bom catalog.SBOM) (catalog.SBOM, error) {
+	if r.result.Reused {
+		return bom, nil
 	}
 	seal, err := r.sealOf(bom)
-	if err != nil {
-		return catalog.SBOM{}, err
-	}
-	return bom.Sealed(seal), nil
+	return bom.Sealed(seal), err
 }
 
 // earlier returns the SBOM that this run's signer attested in every format that is
@@ -64,10 +65,13 @@ func (r *run) earlier(ctx context.Context) (catalog.SBOM, bool) {
 		return catalog.SBOM{}, false
 	}
 	seal, err := r.sealOf(bom)
-	if err != nil || seal.Digest == "" {
+	if err != nil || seal.Digest == "" || seal.Digest != bom.Seal().Digest {
 		return catalog.SBOM{}, false
 	}
 	for format, document := range documents {
+		if format == catalog.CycloneDX {
+			continue // which the seal was read of
+		}
 		digest, err := catalog.SealDigest(format, document)
 		if err != nil || digest != seal.Digest {
 			return catalog.SBOM{}, false

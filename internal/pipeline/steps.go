@@ -1,10 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
@@ -140,26 +143,45 @@ func (r *run) read(ctx context.Context, img image.Image) (catalog.SBOM, error) {
 	return bom, err
 }
 
-// gather makes every predicate of the run, in a stable order.
+// gather makes every predicate of the run, in a stable order. The SBOM is written
+// while it is scanned.
 func (r *run) gather(ctx context.Context, bom catalog.SBOM, scanner Scanner) ([]attest.Predicate, error) {
+	var writing errgroup.Group
+	writing.Go(func() (err error) {
+		r.result.SBOMs, err = r.write(bom)
+		return err
+	})
+	var scanned []attest.Predicate
+	var scanErr error
+	if scanner != nil {
+		scanned, scanErr = r.scan(ctx, bom, scanner)
+	}
+	if err := cmp.Or(writing.Wait(), scanErr); err != nil {
+		return nil, err
+	}
 	var predicates []attest.Predicate
+	for _, document := range r.result.SBOMs {
+		predicates = append(predicates, sbomPredicate(document.Format, document.Content))
+	}
+	further, err := r.further()
+	return slices.Concat(predicates, scanned, further), err
+}
+
+// write writes the SBOM in each format that is asked for.
+func (r *run) write(bom catalog.SBOM) ([]Document, error) {
+	bom, err := r.sealed(bom)
+	if err != nil {
+		return nil, err
+	}
+	var documents []Document
 	for _, format := range r.job.Formats {
 		document, err := bom.Encode(format)
 		if err != nil {
-			return nil, err
+			return documents, err
 		}
-		r.result.SBOMs = append(r.result.SBOMs, Document{Format: format, Content: document})
-		predicates = append(predicates, sbomPredicate(format, document))
+		documents = append(documents, Document{Format: format, Content: document})
 	}
-	if scanner != nil {
-		p, err := r.scan(ctx, bom, scanner)
-		if err != nil {
-			return nil, err
-		}
-		predicates = append(predicates, p)
-	}
-	further, err := r.further()
-	return append(predicates, further...), err
+	return documents, nil
 }
 
 func sbomPredicate(format catalog.Format, document []byte) attest.Predicate {
@@ -169,26 +191,26 @@ func sbomPredicate(format catalog.Format, document []byte) attest.Predicate {
 	return evidence.CycloneDX(document)
 }
 
-func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) (attest.Predicate, error) {
+// scan finds the vulnerabilities of what an SBOM lists, and makes the one predicate
+// that says them.
+func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) ([]attest.Predicate, error) {
 	end := r.stage("scan")
 	scan, err := scanner.Scan(ctx, bom)
-	if err != nil {
-		end("", err)
-		return attest.Predicate{}, err
+	if err == nil {
+		scan, err = r.suppress(ctx, scan)
 	}
-	scan, err = r.suppress(ctx, scan)
 	if err != nil {
 		end("", err)
-		return attest.Predicate{}, err
+		return nil, err
 	}
 	p, err := evidence.Vuln(scan)
 	if err != nil {
 		end("", err)
-		return attest.Predicate{}, err
+		return nil, err
 	}
 	r.result.Scan, r.result.ScanBody = &scan, p.Body
 	end(plain.Count(len(scan.Findings), "finding"), nil)
-	return p, nil
+	return []attest.Predicate{p}, nil
 }
 
 func (r *run) gate(ctx context.Context) {

@@ -1,7 +1,10 @@
 package report
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,20 +49,19 @@ func gitLabProperties(r pipeline.Result) []property {
 }
 
 // withProperties adds properties to the metadata of a CycloneDX document, and leaves
-// everything else as it is.
+// everything else as it is: what may be megabytes of packages is not even read.
 func withProperties(document []byte, added []property) ([]byte, error) {
-	var bom, metadata map[string]json.RawMessage
-	if err := json.Unmarshal(document, &bom); err != nil {
+	at, err := findMetadata(document)
+	if err != nil {
 		return nil, err
 	}
-	if raw, ok := bom["metadata"]; ok {
-		if err := json.Unmarshal(raw, &metadata); err != nil {
+	metadata := map[string]json.RawMessage{}
+	var properties []json.RawMessage
+	if at.raw != nil {
+		if err := json.Unmarshal(at.raw, &metadata); err != nil {
 			return nil, err
 		}
-	} else {
-		metadata = map[string]json.RawMessage{}
 	}
-	var properties []json.RawMessage
 	if raw, ok := metadata["properties"]; ok {
 		if err := json.Unmarshal(raw, &properties); err != nil {
 			return nil, err
@@ -73,14 +75,52 @@ func withProperties(document []byte, added []property) ([]byte, error) {
 		}
 		properties = append(properties, encoded)
 	}
-	var err error
 	if metadata["properties"], err = json.Marshal(properties); err != nil {
 		return nil, err
 	}
-	if bom["metadata"], err = json.Marshal(metadata); err != nil {
+	encoded, err := compact(fileGitLabSBOM, metadata)
+	if err != nil {
 		return nil, err
 	}
-	return compact(fileGitLabSBOM, bom)
+	before, after := document[:at.start], document[at.end:]
+	if at.raw != nil {
+		return slices.Concat(before, bytes.TrimSpace(encoded), after), nil
+	}
+	separator := []byte(",")
+	if bytes.HasPrefix(bytes.TrimSpace(after), []byte("}")) {
+		separator = nil
+	}
+	return slices.Concat(before, []byte(`"metadata":`), bytes.TrimSpace(encoded), separator, after), nil
+}
+
+// place is where in a document something is, or, where raw is nil, would be.
+type place struct {
+	raw        json.RawMessage
+	start, end int64
+}
+
+// findMetadata finds the metadata of a CycloneDX document, or the place before its
+// first field.
+func findMetadata(document []byte) (place, error) {
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
+		return place{}, cmp.Or(err, errors.New("it is no object"))
+	}
+	first := place{start: decoder.InputOffset(), end: decoder.InputOffset()}
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			return place{}, err
+		}
+		var raw json.RawMessage
+		if err := decoder.Decode(&raw); err != nil {
+			return place{}, err
+		}
+		if end := decoder.InputOffset(); key == "metadata" {
+			return place{raw: raw, start: end - int64(len(raw)), end: end}, nil
+		}
+	}
+	return first, nil
 }
 
 func isOurs(raw json.RawMessage) bool {

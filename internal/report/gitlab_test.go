@@ -41,6 +41,30 @@ func TestGitLabSBOM(t *testing.T) {
 	}
 }
 
+// What GitLab does not ask for is left as it was, to the byte, wherever the metadata
+// stand.
+func TestTheRestOfAnSBOMForGitLabIsAsItWas(t *testing.T) {
+	for name, test := range map[string]struct{ before, metadata, after string }{
+		"first":   {`{`, `"metadata":{}`, `, "components": [ {"name":"<a>"} ]}` + "\n"},
+		"last":    {`{ "components":[{"metadata":{}}], `, `"metadata" : {}`, ` }`},
+		"nowhere": {`{`, ``, `"components":[]}`},
+		"alone":   {`{`, ``, ` }`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := denied(t)
+			r.SBOMs[0].Content = []byte(test.before + test.metadata + test.after)
+			document, err := report.GitLabSBOM(r)
+			must(t, err)
+			if !json.Valid(document) || !strings.HasPrefix(string(document), test.before) || !strings.HasSuffix(string(document), test.after) {
+				t.Errorf("%s", document)
+			}
+			if strings.Count(string(document), "gitlab:meta:schema_version") != 1 {
+				t.Errorf("the property is not there once: %s", document)
+			}
+		})
+	}
+}
+
 func TestWithoutCycloneDXThereIsNoSBOMForGitLab(t *testing.T) {
 	r := denied(t)
 	r.SBOMs = r.SBOMs[1:]
@@ -48,9 +72,11 @@ func TestWithoutCycloneDXThereIsNoSBOMForGitLab(t *testing.T) {
 		t.Errorf("%s, %v", document, err)
 	}
 	r = denied(t)
-	r.SBOMs[0].Content = []byte(`{"metadata":[]}`)
-	if _, err := report.GitLabSBOM(r); err == nil || !strings.Contains(err.Error(), "making gl-sbom.cdx.json of the SBOM: ") {
-		t.Errorf("error %v", err)
+	for _, damaged := range []string{`{"metadata":[]}`, `{"metadata":{"properties":{}}}`, `{"components":[}`, `[]`, `{"a"`, ``} {
+		r.SBOMs[0].Content = []byte(damaged)
+		if _, err := report.GitLabSBOM(r); err == nil || !strings.Contains(err.Error(), "making gl-sbom.cdx.json of the SBOM: ") {
+			t.Errorf("%s: error %v", damaged, err)
+		}
 	}
 }
 

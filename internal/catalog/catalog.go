@@ -31,12 +31,21 @@ import (
 // that the image was read whole.
 type SBOM struct {
 	content  *sbom.SBOM
+	packages func() []Package // of the content, once
 	created  time.Time
 	subject  attest.Subject
 	unread   []string
 	files    *Files            // nil: nobody has read them
 	original map[Format][]byte // of one that was brought: as it was written
 	seal     Seal
+}
+
+// newSBOM returns an SBOM of an image, of which no more is known yet.
+func newSBOM(subject attest.Subject, content *sbom.SBOM, created time.Time) SBOM {
+	return SBOM{
+		content: content, packages: sync.OnceValue(func() []Package { return packagesOf(content) }),
+		created: created, subject: subject,
+	}
 }
 
 // Subject returns the image.
@@ -61,8 +70,8 @@ type Ecosystem struct {
 // Ecosystems counts the packages by type, in the order of the names.
 func (b SBOM) Ecosystems() []Ecosystem {
 	counts := map[string]int{}
-	for p := range b.content.Artifacts.Packages.Enumerate() {
-		counts[string(p.Type)]++
+	for _, p := range b.packages() {
+		counts[p.Type]++
 	}
 	ecosystems := make([]Ecosystem, 0, len(counts))
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
@@ -123,7 +132,9 @@ func (c *Cataloger) Image(ctx context.Context, subject attest.Subject, content v
 	if err := checkDatabases(subject, missed, src); err != nil {
 		return SBOM{}, err
 	}
-	return SBOM{content: found, created: created, subject: subject, unread: lines(missed), files: files}, nil
+	bom = newSBOM(subject, found, created)
+	bom.unread, bom.files = lines(missed), files
+	return bom, nil
 }
 
 // catalog finds the packages in an unpacked image.

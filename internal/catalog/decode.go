@@ -27,21 +27,20 @@ func Decode(subject attest.Subject, format Format, document []byte) (SBOM, error
 }
 
 func decode(subject attest.Subject, format Format, document []byte) (SBOM, error) {
-	b := SBOM{created: time.Unix(0, 0).UTC(), subject: subject}
+	var digest string
 	var s *supplement
 	var ownErr error
 	var own sync.WaitGroup // which takes as long as the rest
-	own.Go(func() { b.seal.Digest, s, ownErr = readOwn(format, document) })
+	own.Go(func() { digest, s, ownErr = readOwn(format, document) })
 	content, err := readSyft(format, document)
 	own.Wait()
-	b.content = content
 	if err == nil {
 		err = ownErr
 	}
-	if err != nil || s == nil {
-		return b, err
+	if err == nil && s != nil {
+		err = s.apply(content)
 	}
-	return b, s.apply(b.content)
+	return newSBOM(subject, content, time.Unix(0, 0).UTC()).Sealed(Seal{Digest: digest}), err
 }
 
 // readSyft reads what syft reads of a document.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/anchore/syft/syft/linux"
 	"github.com/anchore/syft/syft/pkg"
+	"github.com/anchore/syft/syft/sbom"
 )
 
 // Package is one package of an SBOM, for a report: as much of it as a person
@@ -20,9 +21,11 @@ type Package struct {
 }
 
 // Packages lists the packages, by name, version, type and package URL.
-func (b SBOM) Packages() []Package {
+func (b SBOM) Packages() []Package { return slices.Clone(b.packages()) }
+
+func packagesOf(content *sbom.SBOM) []Package {
 	var out []Package
-	for p := range b.content.Artifacts.Packages.Enumerate() {
+	for p := range content.Artifacts.Packages.Enumerate() { // which copies each: that is slow
 		out = append(out, Package{Name: p.Name, Version: p.Version, Type: string(p.Type), PURL: p.PURL, Licences: licences(p)})
 	}
 	slices.SortFunc(out, func(a, b Package) int {

@@ -77,7 +77,7 @@ func decodeBrought(subject attest.Subject, format Format, content []byte) (SBOM,
 	if err == nil && decoded == nil {
 		err = errors.New("it holds no SBOM")
 	}
-	return SBOM{content: decoded, created: time.Unix(0, 0).UTC(), subject: subject}, err
+	return newSBOM(subject, decoded, time.Unix(0, 0).UTC()), err
 }
 
 // another returns the digest of the image that an SBOM says it is about, if that is

@@ -42,7 +42,7 @@ func (a *app) identity(ctx context.Context, v values, push bool) (func() (pipeli
 		if err != nil {
 			return pipeline.Identity{}, err
 		}
-		return pipeline.Identity{Signer: signing.signer, Own: signing.own, Trust: signing.own.And(others)}, nil
+		return pipeline.Identity{Signer: signing.signer, Own: signing.own, Others: others}, nil
 	}), nil
 }
 

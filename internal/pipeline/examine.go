@@ -99,24 +99,31 @@ func (r *run) examine(ctx context.Context, from Lister, who believed) (Examinati
 type believed string
 
 const (
-	everybody believed = "everybody" // Identity.Trust
-	itself    believed = "itself"    // Identity.Own
+	everybody believed = "everybody" // the signer among them
+	itself    believed = "itself"    // the signer alone
 )
 
 func (r *run) verified(e store.Entry, who believed) (verify.Verified, string, error) {
-	key := string(who) + " " + e.Identity()
-	if v, ok := r.known[key]; ok {
-		return v, v.Envelope().Digest(), nil
+	for _, asked := range []believed{itself, who} { // what the signer itself said, everybody believes
+		if v, ok := r.known[claim{asked, e.Identity()}]; ok {
+			return v, v.Envelope().Digest(), nil
+		}
 	}
-	trust := r.Trust
+	trust := r.Trust()
 	if who == itself {
 		trust = r.Own
 	}
 	v, envelope, err := verified(e, r.result.Subject, trust)
 	if err == nil {
-		r.known[key] = v
+		r.known[claim{who, e.Identity()}] = v
 	}
 	return v, envelope, err
+}
+
+// claim is an entry, by those who believe it.
+type claim struct {
+	who   believed
+	entry string
 }
 
 // distinct returns each claim once: the same signer said the same of the same

@@ -254,7 +254,7 @@ func newKey(t *testing.T) sign.Key {
 // identity is of a signer who believes nobody else.
 func identity(t *testing.T, key sign.Key) pipeline.Identity {
 	t.Helper()
-	return pipeline.Identity{Signer: key, Own: trustIn(t, key), Trust: trustIn(t, key)}
+	return pipeline.Identity{Signer: key, Own: trustIn(t, key)}
 }
 
 func trustIn(t *testing.T, first sign.Key, more ...sign.Key) verify.Trust {

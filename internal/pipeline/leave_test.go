@@ -77,7 +77,7 @@ func TestBothFormatsHoldTheCompleteSet(t *testing.T) {
 	s, err := p.rooms.Images.Resolve(t.Context(), p.reference)
 	must(t, err)
 	for _, one := range p.rooms.Stores {
-		examined, err := pipeline.Examine(t.Context(), one, s, p.identity.Trust)
+		examined, err := pipeline.Examine(t.Context(), one, s, p.identity.Own)
 		must(t, err)
 		if len(examined.Verified) != 2 {
 			t.Errorf("%s holds %v", one.Format(), typesOf(examined.Verified))
@@ -88,7 +88,7 @@ func TestBothFormatsHoldTheCompleteSet(t *testing.T) {
 			}
 		}
 	}
-	examined, err := pipeline.Examine(t.Context(), p.rooms.Attached, s, p.identity.Trust)
+	examined, err := pipeline.Examine(t.Context(), p.rooms.Attached, s, p.identity.Own)
 	must(t, err)
 	if len(examined.Verified) != 2 {
 		t.Errorf("the formats together hold %v, want each claim once", typesOf(examined.Verified))
@@ -106,13 +106,13 @@ func TestTheOtherFormatDoesNotBecomeStale(t *testing.T) {
 
 	s, err := p.rooms.Images.Resolve(t.Context(), p.reference)
 	must(t, err)
-	examined, err := pipeline.Examine(t.Context(), p.rooms.Attached, s, p.identity.Trust)
+	examined, err := pipeline.Examine(t.Context(), p.rooms.Attached, s, p.identity.Own)
 	must(t, err)
 	if len(examined.Verified) != 1 {
 		t.Errorf("%d claims of one type and signer", len(examined.Verified))
 	}
 	other := p.attach(t, newKey(t), "approved") // who has nothing there writes nothing there
-	bundles, err := pipeline.Examine(t.Context(), p.rooms.Elsewhere[0], s, p.identity.Trust)
+	bundles, err := pipeline.Examine(t.Context(), p.rooms.Elsewhere[0], s, p.identity.Own)
 	must(t, err)
 	if len(bundles.Verified) != 1 || len(bundles.Rejected) != 0 {
 		t.Errorf("after another signer's %s: %d bundles verified, %d not", other.PredicateType(), len(bundles.Verified), len(bundles.Rejected))

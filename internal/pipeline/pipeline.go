@@ -113,8 +113,11 @@ type Again struct {
 type Identity struct {
 	Signer Signer
 	Own    verify.Trust // in the signer alone
-	Trust  verify.Trust
+	Others verify.Trust // in those who are believed besides
 }
+
+// Trust is in everybody who is believed.
+func (i Identity) Trust() verify.Trust { return i.Own.And(i.Others) }
 
 // Rooms is who does the work. Database may be nil: no scan. It is opened once
 // the image is known to be there, and before anything of it is pulled.

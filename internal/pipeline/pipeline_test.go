@@ -130,10 +130,10 @@ func TestWhatIsNotReadBackIsNotAttached(t *testing.T) {
 			p.rooms.Stores = []pipeline.Store{forgetful{p.rooms.Stores[0]}}
 		}, "the attestation of type cyclonedx is not there"},
 		{"a signer who is not trusted", func(p *place) {
-			p.identity.Trust = trustIn(t, stranger)
+			p.identity.Own = trustIn(t, stranger)
 		}, "its own attestation of type cyclonedx: not signed by a trusted signer"},
 		{"trust in nobody", func(p *place) {
-			p.identity.Trust = verify.Trust{}
+			p.identity.Own = verify.Trust{}
 		}, "no signer is trusted"},
 		{"an attestation that cannot be read", func(p *place) {
 			p.rooms.Attached = unreadable{p.rooms.Attached}
@@ -186,7 +186,7 @@ func TestAnotherSignersWordDecidesNothing(t *testing.T) {
 		t.Errorf("their attestation is not kept in its place: %+v", entries)
 	}
 
-	p.identity.Trust = trustIn(t, p.key, stranger)
+	p.identity.Others = trustIn(t, stranger)
 	result, err = pipeline.Run(t.Context(), job, p.rooms)
 	must(t, err)
 	if result.Verdict.Outcome != policy.Pass || len(result.Rejected) != 0 || len(result.Verified) != 3 {

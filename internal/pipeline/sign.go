@@ -74,7 +74,7 @@ func (r *run) signTag(ctx context.Context) (string, error) {
 		if err != nil || string(found.Signature) != string(signature.Signature) && !mine(found) {
 			continue
 		}
-		signer, _, err := verify.Signature(found, subject, r.Trust)
+		signer, _, err := verify.Signature(found, subject, r.Trust())
 		if err != nil {
 			return "", fmt.Errorf("verifying the signature of %s: %w", subject, err)
 		}
@@ -98,7 +98,7 @@ func (r *run) signBundle(ctx context.Context, s Store) (string, error) {
 		return "", err
 	}
 	r.noteStale(receipt)
-	examined, err := Examine(ctx, s, subject, r.Trust)
+	examined, err := Examine(ctx, s, subject, r.Trust())
 	if err != nil {
 		return "", err
 	}

@@ -27,7 +27,7 @@ type run struct {
 	result   Result
 	index    attest.Subject // of which the image is one; zero: of none
 
-	known map[string]verify.Verified // what it verified already
+	known map[claim]verify.Verified // what it verified already
 
 	sets    []set            // what it leaves in each store
 	watched []*store.Watched // what it attached, until it is known to stay
@@ -40,7 +40,7 @@ type run struct {
 }
 
 func newRun(job Job, rooms Rooms) *run {
-	return &run{Rooms: rooms, job: job, known: map[string]verify.Verified{}, result: Result{Reference: job.Reference, Version: job.Version, Again: job.Again}}
+	return &run{Rooms: rooms, job: job, known: map[claim]verify.Verified{}, result: Result{Reference: job.Reference, Version: job.Version, Again: job.Again}}
 }
 
 func (r *run) open(ctx context.Context) (image.Opened, error) {

@@ -58,7 +58,7 @@ func (r *run) own(e Examination, expected store.Signed) (verify.Verified, error)
 	if !ok {
 		return found, err
 	}
-	gone, verifyErr := verify.Verify(expected.Envelope, r.result.Subject, r.Trust)
+	gone, verifyErr := verify.Verify(expected.Envelope, r.result.Subject, r.Trust())
 	if verifyErr != nil {
 		return found, verifyErr
 	}

@@ -45,7 +45,7 @@ func (r *run) attestedVEX(ctx context.Context, s attest.Subject) ([]vex.Document
 	if err := r.identify(); err != nil {
 		return nil, err
 	}
-	found, err := Examine(ctx, r.Attached, s, r.Trust)
+	found, err := Examine(ctx, r.Attached, s, r.Trust())
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/anchore/syft/syft/pkg"
 	"github.com/anchore/syft/syft/pkg/cataloger/dotnet"
 	"github.com/anchore/syft/syft/pkg/cataloger/java"
+
+	"github.com/hallmark-ci/hallmark/internal/filetree"
 )
 
 // Two of syft's catalogers read every program of an image whole, for something that
@@ -32,8 +34,8 @@ func marks() []string { return []string{bundleMark, nativeMark} }
 func narrowing(config *syft.CreateSBOMConfig) *syft.CreateSBOMConfig {
 	request := cataloging.NewSelectionRequest()
 	for _, n := range []narrow{
-		{dotnet.NewDotnetDepsBinaryCataloger(config.Packages.Dotnet), bundleMark},
-		{java.NewNativeImageCataloger(), nativeMark},
+		{dotnet.NewDotnetDepsBinaryCataloger(config.Packages.Dotnet), bundleMark, mayBeBundle},
+		{java.NewNativeImageCataloger(), nativeMark, nil},
 	} {
 		request = request.WithRemovals(n.Name())
 		config = config.WithCatalogers(pkgcataloging.NewAlwaysEnabledCatalogerReference(n)) // a removal would be of this one, too
@@ -45,12 +47,13 @@ func narrowing(config *syft.CreateSBOMConfig) *syft.CreateSBOMConfig {
 type narrow struct {
 	pkg.Cataloger
 	mark string
+	may  func(program filetree.Content) bool // look closer at one with the mark; nil: the mark is enough
 }
 
 // Catalog implements pkg.Cataloger.
 func (n narrow) Catalog(ctx context.Context, all file.Resolver) ([]pkg.Package, []artifact.Relationship, error) {
 	if r, ok := all.(resolver); ok {
-		all = marked{r, n.mark}
+		all = marked{r, n}
 	}
 	return n.Cataloger.Catalog(ctx, all)
 }
@@ -58,7 +61,7 @@ func (n narrow) Catalog(ctx context.Context, all file.Resolver) ([]pkg.Package, 
 // marked has only the programs with a mark, where they are asked for by type.
 type marked struct {
 	resolver
-	mark string
+	by narrow
 }
 
 // FilesByMIMEType implements file.Resolver.
@@ -69,9 +72,23 @@ func (m marked) FilesByMIMEType(types ...string) ([]file.Location, error) {
 	}
 	found := collection{tree: m.tree}
 	for _, f := range files {
-		if m.tree.Marked(f, m.mark) {
+		if m.tree.Marked(f, m.by.mark) && m.mayMatter(f) {
 			found.add(f.Path(), f)
 		}
 	}
 	return found.locations, nil
+}
+
+// mayMatter looks closer at a program with the mark. One that cannot be opened is the
+// cataloger's to tell of.
+func (m marked) mayMatter(f *filetree.File) bool {
+	if m.by.may == nil {
+		return true
+	}
+	content, err := m.tree.Open(f)
+	if err != nil {
+		return true
+	}
+	defer content.Close() //nolint:errcheck // nothing was written
+	return m.by.may(content)
 }

@@ -45,7 +45,7 @@ func TestWhatIsNoImageHasNoSBOM(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			rooms := newRooms(t)
-			_, err := catalog.New().Image(t.Context(), subject(t), test.content, rooms.given)
+			_, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subject(t), test.content, rooms.given)
 			if err == nil {
 				t.Fatal("there is an SBOM")
 			}
@@ -67,21 +67,21 @@ func TestTheEndOfTheJob(t *testing.T) {
 	rooms := newRooms(t)
 	ctx, stop := context.WithCancelCause(t.Context())
 	stop(reason)
-	if _, err := catalog.New().Image(ctx, subject(t), small(t), rooms.given); !errors.Is(err, reason) {
+	if _, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(ctx, subject(t), small(t), rooms.given); !errors.Is(err, reason) {
 		t.Errorf("ended before: error %v", err)
 	}
 	rooms.areEmpty(t)
 
 	ctx, stop = context.WithCancelCause(t.Context())
 	content := withLayers(t, telling{smallLayer(t), func() { stop(reason) }}, smallLayer(t))
-	if _, err := catalog.New().Image(ctx, subject(t), content, rooms.given); !errors.Is(err, reason) {
+	if _, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(ctx, subject(t), content, rooms.given); !errors.Is(err, reason) {
 		t.Errorf("ended while a layer was read: error %v", err)
 	}
 	rooms.areEmpty(t)
 }
 
 func TestThereMustBeRoom(t *testing.T) {
-	_, err := catalog.New().Image(t.Context(), subject(t), small(t), filepath.Join(t.TempDir(), "none"))
+	_, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subject(t), small(t), filepath.Join(t.TempDir(), "none"))
 	if err == nil || !strings.Contains(err.Error(), "making room for the layers of "+subject(t).String()) {
 		t.Errorf("error %v", err)
 	}
@@ -93,7 +93,7 @@ func TestImage(t *testing.T) {
 	content, err := demo.Image(vulnerable, program(t))
 	must(t, err)
 	rooms := newRooms(t)
-	bom, err := catalog.New().Image(t.Context(), subject(t), content, rooms.given)
+	bom, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subject(t), content, rooms.given)
 	must(t, err)
 	rooms.areEmpty(t)
 
@@ -119,6 +119,38 @@ func TestImage(t *testing.T) {
 		t.Errorf("ecosystems are not in order: %v", bom.Ecosystems())
 	}
 	checkPackages(t, bom)
+}
+
+// Files that packages own are listed in SPDX alone, and change nothing in the other
+// format. Who has left them out is not given SPDX without them.
+func TestOwnedFilesAreListedInSPDXAlone(t *testing.T) {
+	const path = "usr/lib/python3/dist-packages/PyYAML-6.0.dist-info/METADATA"
+	content := withLayers(t, archive(t,
+		tarFile("etc/os-release", "ID=debian\nVERSION_ID=12\n", 0o644),
+		tarFile("var/lib/dpkg/status", "Package: python3-yaml\nStatus: install ok installed\nArchitecture: amd64\nVersion: 6.0-3\n", 0o644),
+		tarFile("var/lib/dpkg/info/python3-yaml.list", "/"+path+"\n/usr/share/doc/python3-yaml/copyright\n", 0o644),
+		tarFile("usr/share/doc/python3-yaml/copyright", "MIT", 0o644),
+		tarFile(path, "Metadata-Version: 2.1\nName: PyYAML\nVersion: 6.0\n", 0o644),
+	))
+	some, err := catalog.New(catalog.CycloneDX).Image(t.Context(), subject(t), content, t.TempDir())
+	must(t, err)
+	all, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subject(t), content, t.TempDir())
+	must(t, err)
+	got, err := some.Encode(catalog.CycloneDX)
+	must(t, err)
+	want, err := all.Encode(catalog.CycloneDX)
+	must(t, err)
+	if string(got) != string(want) || !strings.Contains(string(got), "pkg:pypi/pyyaml@6.0") {
+		t.Errorf("%s, with the files %s", got, want)
+	}
+	if document, err := some.Encode(catalog.SPDX); err == nil || !strings.Contains(err.Error(), "as SPDX: it was not made for that") {
+		t.Errorf("%s, error %v", document, err)
+	}
+	document, err := all.Encode(catalog.SPDX)
+	must(t, err)
+	if !strings.Contains(string(document), `"fileName":"usr/share/doc/python3-yaml/copyright"`) {
+		t.Errorf("no file of a package is listed in %s", document)
+	}
 }
 
 // checkPackages checks what reports list.
@@ -201,10 +233,10 @@ func TestAnImageWithoutATime(t *testing.T) {
 func TestAnotherImageHasAnotherNumber(t *testing.T) {
 	_, fixed := demo.Releases()
 	var first, second struct{ SerialNumber string }
-	same, err := catalog.New().Image(t.Context(), subject(t), sample(t, fixed), t.TempDir())
+	same, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subject(t), sample(t, fixed), t.TempDir())
 	must(t, err)
 	decode(t, same, catalog.CycloneDX, &first)
-	other, err := catalog.New().Image(t.Context(), subjectOf(t, strings.Repeat("f", 64)), sample(t, fixed), t.TempDir())
+	other, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subjectOf(t, strings.Repeat("f", 64)), sample(t, fixed), t.TempDir())
 	must(t, err)
 	decode(t, other, catalog.CycloneDX, &second)
 	if first.SerialNumber == second.SerialNumber {
@@ -216,7 +248,7 @@ func TestAnotherImageHasAnotherNumber(t *testing.T) {
 func TestOneCatalogerManyImages(t *testing.T) {
 	vulnerable, fixed := demo.Releases()
 	contents := []v1.Image{sample(t, vulnerable), sample(t, fixed), sample(t, vulnerable)}
-	cataloger := catalog.New()
+	cataloger := catalog.New(catalog.CycloneDX, catalog.SPDX)
 	boms, failures := make([]catalog.SBOM, len(contents)), make([]error, len(contents))
 	var all sync.WaitGroup
 	for i, content := range contents {
@@ -367,7 +399,7 @@ func smallLayer(t *testing.T) v1.Layer {
 
 func makeSBOM(t *testing.T, content v1.Image) catalog.SBOM {
 	t.Helper()
-	bom, err := catalog.New().Image(t.Context(), subject(t), content, t.TempDir())
+	bom, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subject(t), content, t.TempDir())
 	must(t, err)
 	return bom
 }

@@ -39,10 +39,12 @@ func (b SBOM) Encode(format Format) ([]byte, error) {
 	if document, ok := b.original[format]; ok {
 		return document, nil
 	}
-	switch format {
-	case CycloneDX:
+	switch {
+	case format == CycloneDX:
 		return b.cycloneDX()
-	case SPDX:
+	case format == SPDX && b.unlisted:
+		return nil, fmt.Errorf("encoding the SBOM of %s as SPDX: it was not made for that, and lacks the files", b.subject)
+	case format == SPDX:
 		return b.spdx()
 	}
 	return nil, fmt.Errorf("encoding the SBOM of %s: no format %q", b.subject, format)

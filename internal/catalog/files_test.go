@@ -20,7 +20,7 @@ import (
 // Whoever looks can end it.
 func TestALookThatFails(t *testing.T) {
 	broken := errors.New("seen enough")
-	_, err := catalog.New().Image(t.Context(), subject(t), withLayers(t, archive(t, tarFile("a", "x", 0o644))), t.TempDir(),
+	_, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subject(t), withLayers(t, archive(t, tarFile("a", "x", 0o644))), t.TempDir(),
 		func(context.Context, string, string, io.Reader) error { return broken })
 	if !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "looking at the files of "+subject(t).String()+": ") {
 		t.Errorf("got %v", err)
@@ -37,7 +37,7 @@ func TestFiles(t *testing.T) {
 	above := archive(t, tarFile("usr/bin/.wh.gone", "", 0o644), tarFile(".env", "none", 0o644), tarFile("opt/su", "x", 0o755))
 	var seen []string
 	content := withLayers(t, below, above)
-	bom, err := catalog.New().Image(t.Context(), subject(t), content, t.TempDir(), func(_ context.Context, path, layer string, r io.Reader) error {
+	bom, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subject(t), content, t.TempDir(), func(_ context.Context, path, layer string, r io.Reader) error {
 		body, err := io.ReadAll(r)
 		seen = append(seen, fmt.Sprintf("%s %s %s", path, layer, body))
 		return err
@@ -67,7 +67,7 @@ func TestManyFiles(t *testing.T) {
 	for i := range 1100 {
 		entries = append(entries, tarFile(fmt.Sprintf("%04d/sh", i), "x", 0o4755))
 	}
-	bom, err := catalog.New().Image(t.Context(), subject(t), withLayers(t, archive(t, entries...)), t.TempDir())
+	bom, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subject(t), withLayers(t, archive(t, entries...)), t.TempDir())
 	must(t, err)
 	if files, _ := bom.Files(); len(files.Setuid) != 1000 || len(files.Shells) != 1000 {
 		t.Errorf("%d and %d files", len(files.Setuid), len(files.Shells))

@@ -39,7 +39,7 @@ func TestADatabaseThatCannotBeReadIsUndecided(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			content := imageOf(t, map[string]string{"etc/os-release": debian, test.path: test.content})
-			_, err := catalog.New().Image(t.Context(), subject(t), content, t.TempDir())
+			_, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subject(t), content, t.TempDir())
 			undecided(t, err, "the package database /"+test.path+" cannot be read: ", test.says)
 		})
 	}
@@ -50,7 +50,7 @@ func TestADatabaseNeedsRoomToBeRead(t *testing.T) {
 	content := imageOf(t, map[string]string{"var/lib/rpm/rpmdb.sqlite": emptyRPM(t)})
 	given := t.TempDir()
 	t.Setenv("TMPDIR", filepath.Join(given, "none"))
-	_, err := catalog.New().Image(t.Context(), subject(t), content, given)
+	_, err := catalog.New(catalog.CycloneDX, catalog.SPDX).Image(t.Context(), subject(t), content, given)
 	undecided(t, err, "the package database /var/lib/rpm/rpmdb.sqlite cannot be read: ", "no such file or directory")
 }
 

@@ -88,6 +88,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	if err := a.approvals(ctx, v, &job); err != nil {
 		return err
 	}
+	rooms.Catalog = catalog.New(job.Formats...).Image
 	if db != nil {
 		rooms.Database = db.open
 	}
@@ -255,7 +256,6 @@ func (a *app) rooms(v values, p place, identity func() (pipeline.Identity, error
 	}
 	return pipeline.Rooms{
 		Images:     p.registry,
-		Catalog:    catalog.New().Image,
 		Inputs:     func(bom catalog.SBOM) (string, error) { return scan.Inputs(bom.Syft()) },
 		Secrets:    searchSecrets,
 		Identify:   identity,

@@ -232,7 +232,7 @@ var onceCataloged = sync.OnceValues(func() (catalog.SBOM, error) {
 	if err != nil {
 		return catalog.SBOM{}, err
 	}
-	return catalog.New().Image(context.Background(), subject, content, dir)
+	return catalog.New(catalog.CycloneDX, catalog.SPDX).Image(context.Background(), subject, content, dir)
 })
 
 func sample(t *testing.T, release demo.Release) v1.Image {

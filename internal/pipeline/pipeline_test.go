@@ -284,7 +284,7 @@ func TestTheCutoffDenies(t *testing.T) {
 // The whole way with every real room.
 func TestRun(t *testing.T) {
 	p := newPlace(t)
-	p.rooms.Catalog = catalog.New().Image
+	p.rooms.Catalog = catalog.New(catalog.CycloneDX, catalog.SPDX).Image
 	job := p.job()
 	job.Formats = []catalog.Format{catalog.CycloneDX, catalog.SPDX}
 	job.Brought = []attest.Predicate{reviewThat(t, "approved")}

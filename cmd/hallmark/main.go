@@ -20,7 +20,7 @@ const profileVariable = "CPUPROFILE"
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // a large image makes more garbage than it is worth waiting for
+		debug.SetGCPercent(40) // a large image makes more garbage than it is worth waiting for
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once

@@ -90,6 +90,9 @@ func run(ctx context.Context, out io.Writer, p plan) (err error) {
 	if m.laps, err = race.run(ctx, out, p.images, p.rounds); err != nil {
 		return err
 	}
+	if m.start, err = race.starts(ctx, p.rounds); err != nil {
+		return err
+	}
 	if m.spent, err = race.profiles(ctx, out, p.images); err != nil {
 		return err
 	}

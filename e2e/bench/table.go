@@ -23,6 +23,7 @@ const findings = "The separate tools find more in images with Go programs: they 
 // measurement is all that was measured.
 type measurement struct {
 	laps   []lap
+	start  start
 	spent  []spent
 	growth []series
 	rounds int
@@ -31,7 +32,7 @@ type measurement struct {
 // report renders what was measured: the goals, every contender's medians, growth.
 func report(m measurement, machine string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Rounds: %d, alternating, on %s.\n\n## Goals\n\n%s\n", m.rounds, machine, goalTable(goals(m.laps)))
+	fmt.Fprintf(&b, "Rounds: %d, alternating, on %s.\n\n## Goals\n\n%s\n%s\n", m.rounds, machine, goalTable(goals(m.laps)), startTable(m.start))
 	b.WriteString("## All contenders\n\nMedians, with the range of the times. Peak memory is that of the largest single process; CPU, requests of the registry " +
 		"and what was\npulled from it are those of all of them. The floor pulls, unpacks and checks all layers, and does nothing else.\n\n")
 	b.WriteString("| image | contender | wall | CPU | peak memory | requests | pulled | findings |\n|---|---|---:|---:|---:|---:|---:|---:|\n")

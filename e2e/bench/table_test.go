@@ -35,7 +35,8 @@ func TestReportComparesMediansOfTheSameImage(t *testing.T) {
 	}
 	growth := []series{{what: "files", job: product, points: []point{{10, time.Second}, {20, 2 * time.Second}, {40, 6 * time.Second}}}}
 
-	got := report(measurement{laps: laps, growth: growth, rounds: 2}, "a machine")
+	begun := start{wall: 61 * time.Millisecond, memory: 59_900_000, binary: 100_000_000, packed: 61_000_000}
+	got := report(measurement{laps: laps, start: begun, growth: growth, rounds: 2}, "a machine")
 
 	for _, want := range []string{
 		"Rounds: 2, alternating, on a machine.",
@@ -45,6 +46,10 @@ func TestReportComparesMediansOfTheSameImage(t *testing.T) {
 		"| peak memory of it | 0.40 | 0.75 | **missed** |",
 		"| time of a re-run on `app`, of the separate tools' | 0.08 | 0.05 | met |",
 		"| time of a first run on `big`, of the floor's | 1.60 | not measured |  |",
+		"| time of `hallmark version` | 60 ms | 61.0 ms | **missed** |",
+		"| peak memory of it | 60 MB | 59.9 MB | met |",
+		"| size of the binary | 100 MB | 100.0 MB | met |",
+		"| size of the binary, compressed | 60 MB | 61.0 MB | **missed** |",
 		"| `hallmark run` | files | 10: 1.00 s, 20: 2.00 s, 40: 6.00 s | 2.00 |",
 	} {
 		if !strings.Contains(got, want) {

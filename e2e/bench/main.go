@@ -86,22 +86,28 @@ func run(ctx context.Context, out io.Writer, p plan) (err error) {
 	if err != nil {
 		return err
 	}
-	m := measurement{rounds: p.rounds}
-	if m.laps, err = race.run(ctx, out, p.images, p.rounds); err != nil {
+	m, err := race.all(ctx, out, p)
+	if err != nil {
 		return err
-	}
-	if m.start, err = race.starts(ctx, p.rounds); err != nil {
-		return err
-	}
-	if m.spent, err = race.profiles(ctx, out, p.images); err != nil {
-		return err
-	}
-	if p.growth {
-		if m.growth, err = race.growth(ctx, out, p.rounds); err != nil {
-			return err
-		}
 	}
 	return publish(out, filepath.Join("..", "docs"), m)
+}
+
+// all measures what is planned.
+func (r *race) all(ctx context.Context, out io.Writer, p plan) (measurement, error) {
+	m := measurement{rounds: p.rounds}
+	var err error
+	if m.laps, err = r.run(ctx, out, p.images, p.rounds); err != nil {
+		return measurement{}, err
+	}
+	if m.start, err = r.starts(ctx, p.rounds); err != nil {
+		return measurement{}, err
+	}
+	if m.spent, err = r.profiles(ctx, out, p.images); err != nil || !p.growth {
+		return m, err
+	}
+	m.growth, err = r.growth(ctx, out, p.rounds)
+	return m, err
 }
 
 // publish prints the tables, writes them into the page, and draws the plot.

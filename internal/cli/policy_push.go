@@ -46,15 +46,11 @@ func (a *app) policyPushJob(ctx context.Context, v values, args []string) error 
 		registry: image.NewRegistry(connection, image.DefaultLimits()), att: store.NewAtt(connection.RemoteOptions(), nil),
 		bundles: store.NewBundles(connection, nil), signatures: store.NewSignatures(connection.RemoteOptions(), nil),
 	}
-	identity, err := a.identity(ctx, v, true)
+	rooms, err := a.rooms(ctx, v, p, true)
 	if err != nil {
 		return err
 	}
-	if _, err := identity(); err != nil { // before anything is written
-		return err
-	}
-	rooms, err := a.rooms(v, p, identity)
-	if err != nil {
+	if _, err := rooms.Identify(); err != nil { // before anything is written
 		return err
 	}
 	artifacts := store.NewArtifacts(connection.RemoteOptions())

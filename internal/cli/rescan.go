@@ -120,7 +120,7 @@ func (a *app) rescanOne(ctx context.Context, v values, job pipeline.Job, referen
 	if err != nil {
 		return pipeline.Result{}, err
 	}
-	rooms, err := a.rooms(v, p, what.identity)
+	rooms, err := a.roomsOf(v, p, what.identity)
 	if err != nil {
 		return pipeline.Result{}, err
 	}

@@ -57,11 +57,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	identity, err := a.identity(ctx, v, job.Push)
-	if err != nil {
-		return err
-	}
-	rooms, err := a.rooms(v, p, identity)
+	rooms, err := a.rooms(ctx, v, p, job.Push)
 	if err != nil {
 		return err
 	}
@@ -245,7 +241,17 @@ func (a *app) brought(v values) ([]attest.Predicate, error) {
 	return out, nil
 }
 
-func (a *app) rooms(v values, p place, identity func() (pipeline.Identity, error)) (pipeline.Rooms, error) {
+// rooms returns who does the work for one image.
+func (a *app) rooms(ctx context.Context, v values, p place, push bool) (pipeline.Rooms, error) {
+	identity, err := a.identity(ctx, v, push)
+	if err != nil {
+		return pipeline.Rooms{}, err
+	}
+	return a.roomsOf(v, p, identity)
+}
+
+// roomsOf is rooms for somebody who signs in others, too.
+func (a *app) roomsOf(v values, p place, identity func() (pipeline.Identity, error)) (pipeline.Rooms, error) {
 	stores, elsewhere, err := p.stores(v)
 	if err != nil {
 		return pipeline.Rooms{}, err

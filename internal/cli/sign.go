@@ -21,11 +21,7 @@ func (a *app) signJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	identity, err := a.identity(ctx, v, true)
-	if err != nil {
-		return err
-	}
-	rooms, err := a.rooms(v, p, identity)
+	rooms, err := a.rooms(ctx, v, p, true)
 	if err != nil {
 		return err
 	}

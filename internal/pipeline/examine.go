@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -37,43 +38,57 @@ type Rejection struct {
 // Examine reads what is attached to a subject and verifies each piece. Only
 // reading fails; a piece that does not verify is a rejection with its reason.
 func Examine(ctx context.Context, from Lister, s attest.Subject, trust verify.Trust) (Examination, error) {
-	entries, err := list(ctx, from, s)
+	pieces, err := list(ctx, from, s)
 	if err != nil {
 		return Examination{}, err
 	}
-	return examine(entries, func(e store.Entry) (verify.Verified, string, error) { return verified(e, s, trust) })
+	return examine(pieces, func(p piece) (verify.Verified, error) { return p.verified(s, trust) })
 }
 
-// verified verifies what is in an entry. It returns the digest of the envelope,
-// too, where there is one.
-func verified(e store.Entry, s attest.Subject, trust verify.Trust) (verify.Verified, string, error) {
-	envelope, err := e.Envelope()
+// piece is one attached thing. What is in it is parsed once.
+type piece struct {
+	store.Entry
+	envelope func() (attest.Envelope, error)
+}
+
+func newPiece(e store.Entry) piece { return piece{e, sync.OnceValues(e.Envelope)} }
+
+// verified verifies what is in a piece.
+func (p piece) verified(s attest.Subject, trust verify.Trust) (verify.Verified, error) {
+	envelope, err := p.envelope()
 	if err != nil {
-		return verify.Verified{}, "", err
+		return verify.Verified{}, err
 	}
-	v, err := verify.Verify(envelope, s, trust)
-	return v, envelope.Digest(), err
+	return verify.Verify(envelope, s, trust)
 }
 
 // list reads what is attached.
-func list(ctx context.Context, from Lister, s attest.Subject) ([]store.Entry, error) {
+func list(ctx context.Context, from Lister, s attest.Subject) ([]piece, error) {
 	entries, err := from.List(ctx, s)
 	if err == nil && ctx.Err() != nil {
 		err = fmt.Errorf("reading what is attached to %s: %w", s, context.Cause(ctx))
 	}
-	return entries, err
+	if err != nil {
+		return nil, err
+	}
+	pieces := make([]piece, len(entries))
+	for i, e := range entries {
+		pieces[i] = newPiece(e)
+	}
+	return pieces, nil
 }
 
 // examine verifies each of what is attached with the given function.
-func examine(entries []store.Entry, check func(store.Entry) (verify.Verified, string, error)) (Examination, error) {
+func examine(pieces []piece, check func(piece) (verify.Verified, error)) (Examination, error) {
 	var out Examination
-	for _, e := range entries {
-		if e.Unread {
-			return Examination{}, e.Err // evidence that is there but was not read decides nothing
+	for _, p := range pieces {
+		if p.Unread {
+			return Examination{}, p.Err // evidence that is there but was not read decides nothing
 		}
-		v, envelope, err := check(e)
+		v, err := check(p)
 		if err != nil {
-			out.Rejected = append(out.Rejected, Rejection{Digest: e.Digest, ClaimedType: e.ClaimedType, Reason: err, envelope: envelope})
+			envelope, _ := p.envelope() // its error is this one
+			out.Rejected = append(out.Rejected, Rejection{Digest: p.Digest, ClaimedType: p.ClaimedType, Reason: err, envelope: envelope.Digest()})
 			continue
 		}
 		out.everything = append(out.everything, v)
@@ -85,14 +100,19 @@ func examine(entries []store.Entry, check func(store.Entry) (verify.Verified, st
 // examine is Examine of this run's subject, by those whom it believes or by its own
 // signer alone. What it believed once it does not verify again.
 func (r *run) examine(ctx context.Context, from Lister, who believed) (Examination, error) {
-	entries, err := list(ctx, from, r.result.Subject)
-	if err != nil || len(entries) == 0 {
+	pieces, err := list(ctx, from, r.result.Subject)
+	if err != nil || len(pieces) == 0 {
 		return Examination{}, err
+	}
+	if !r.identified() { // there is time until it is known whom to believe
+		for _, p := range pieces {
+			_, _ = p.envelope() // whoever verifies it is told
+		}
 	}
 	if err := r.identify(); err != nil {
 		return Examination{}, err
 	}
-	return examine(entries, func(e store.Entry) (verify.Verified, string, error) { return r.verified(e, who) })
+	return examine(pieces, func(p piece) (verify.Verified, error) { return r.verified(p, who) })
 }
 
 // believed is whom a run believes.
@@ -103,27 +123,28 @@ const (
 	itself    believed = "itself"    // the signer alone
 )
 
-func (r *run) verified(e store.Entry, who believed) (verify.Verified, string, error) {
+// claim is what is attached, by those who believe it.
+type claim struct {
+	who   believed
+	piece string // its identity
+}
+
+func (r *run) verified(p piece, who believed) (verify.Verified, error) {
+	identity := p.Identity()
 	for _, asked := range []believed{itself, who} { // what the signer itself said, everybody believes
-		if v, ok := r.known[claim{asked, e.Identity()}]; ok {
-			return v, v.Envelope().Digest(), nil
+		if v, ok := r.known[claim{asked, identity}]; ok {
+			return v, nil
 		}
 	}
 	trust := r.Trust()
 	if who == itself {
 		trust = r.Own
 	}
-	v, envelope, err := verified(e, r.result.Subject, trust)
+	v, err := p.verified(r.result.Subject, trust)
 	if err == nil {
-		r.known[claim{who, e.Identity()}] = v
+		r.known[claim{who, identity}] = v
 	}
-	return v, envelope, err
-}
-
-// claim is an entry, by those who believe it.
-type claim struct {
-	who   believed
-	entry string
+	return v, err
 }
 
 // distinct returns each claim once: the same signer said the same of the same

@@ -204,6 +204,9 @@ func (r *run) identify() (err error) {
 	return err
 }
 
+// identified reports whether this run knows it already.
+func (r *run) identified() bool { return r.Signer != nil }
+
 // all does the job, for an image or an index.
 func (r *run) all(ctx context.Context) error {
 	opened, err := r.open(ctx)

@@ -110,7 +110,7 @@ func (r *run) ownOf(entries []store.Entry, wanted func(claimed string) bool) []v
 		if e.ClaimedType != "" && !wanted(e.ClaimedType) {
 			continue
 		}
-		if v, _, err := r.verified(e, itself); err == nil && v.Envelope().Signatures() == 1 {
+		if v, err := r.verified(newPiece(e), itself); err == nil && v.Envelope().Signatures() == 1 {
 			own = append(own, v)
 		}
 	}

@@ -114,12 +114,13 @@ func (r *run) findSBOM(ctx context.Context) (verify.Verified, error) {
 		of := slices.DeleteFunc(slices.Clone(found.Verified), func(v verify.Verified) bool {
 			return !attest.SameType(v.PredicateType(), predicateType)
 		})
+		if len(of) == 1 {
+			return of[0], nil
+		}
 		own := slices.DeleteFunc(slices.Clone(of), func(v verify.Verified) bool { return !r.mine(v.Envelope()) })
 		switch {
 		case len(own) == 1:
 			return own[0], nil
-		case len(of) == 1:
-			return of[0], nil
 		case len(of) > 1:
 			return verify.Verified{}, fault.WithHint(
 				fault.Undecidedf("rescanning %s: there are %d SBOMs of type %s, and none is the one", r.result.Subject, len(of), attest.ShortType(predicateType)),

@@ -64,9 +64,15 @@ func (r *run) earlier(ctx context.Context) (catalog.SBOM, bool) {
 	if err != nil {
 		return catalog.SBOM{}, false
 	}
+	return bom, r.unbroken(bom, documents)
+}
+
+// unbroken reports whether an SBOM that was read back says all that it said when its
+// seal was made, and whether every format of it has that seal.
+func (r *run) unbroken(bom catalog.SBOM, documents map[catalog.Format][]byte) bool {
 	seal, err := r.sealOf(bom)
 	if err != nil || seal.Digest == "" || seal.Digest != bom.Seal().Digest {
-		return catalog.SBOM{}, false
+		return false
 	}
 	for format, document := range documents {
 		if format == catalog.CycloneDX {
@@ -74,10 +80,10 @@ func (r *run) earlier(ctx context.Context) (catalog.SBOM, bool) {
 		}
 		digest, err := catalog.SealDigest(format, document)
 		if err != nil || digest != seal.Digest {
-			return catalog.SBOM{}, false
+			return false
 		}
 	}
-	return bom, true
+	return true
 }
 
 // reuses reports whether an earlier SBOM would do.

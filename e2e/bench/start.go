@@ -71,7 +71,7 @@ func startTable(s start) string {
 		what, unit  string
 		limit, cost float64
 	}{
-		{"time of `hallmark version`", "ms", 60, float64(s.wall.Milliseconds())},
+		{"time of `hallmark version`", "ms", 60, s.wall.Seconds() * 1e3},
 		{"peak memory of it", "MB", 60, float64(s.memory) / 1e6},
 		{"size of the binary", "MB", 100, float64(s.binary) / 1e6},
 		{"size of the binary, compressed", "MB", 60, float64(s.packed) / 1e6},

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"io"
@@ -15,9 +16,10 @@ const (
 	bundleSignature = "\x8b\x12\x02\xb9\x6a\x61\x20\x38\x72\x7b\x93\x02\x14" + bundleMark
 	// maxBundle is what syft searches, in bytes. What it says of larger files is left to it.
 	maxBundle = 512 << 20
-	// maxBundleVersion is above every version of the header, 1 to 6 until now, and below
-	// what is read where there is none.
+	// maxBundleVersion is above every version of the header, 1 to 6 until now.
 	maxBundleVersion = 1 << 16
+	// maxBundleList is what syft reads of the list of packages in a bundle, in bytes.
+	maxBundleList = 3 << 20
 )
 
 // mayBeBundle reports whether syft can find a header where the signature in a program
@@ -25,8 +27,11 @@ const (
 // into memory. Whatever cannot be told is left to syft.
 func mayBeBundle(program filetree.Content) bool {
 	size := program.Size()
+	if size > maxBundle {
+		return true
+	}
 	at, found := find(program, size, bundleSignature)
-	if size > maxBundle || !found || at < 8 {
+	if !found || at < 8 {
 		return true
 	}
 	var place [8]byte
@@ -37,14 +42,33 @@ func mayBeBundle(program filetree.Content) bool {
 	if header == 0 { // every program of .NET has room for it
 		return false
 	}
-	var version [4]byte
-	if header > uint64(size) { //nolint:gosec // a size is not negative
+	return header >= uint64(size) || mayBeHeader(program, size, int64(header)) //nolint:gosec // a size is not negative
+}
+
+// mayBeHeader reports whether the header of a bundle can be at a place: it is of a
+// version that there may be, or it says where a list of packages is that can be there.
+// Of anything else syft reads nothing.
+func mayBeHeader(program io.ReaderAt, size, at int64) bool {
+	r := bufio.NewReader(io.NewSectionReader(program, at, size-at))
+	var header struct {
+		Version, Minor uint32
+		Files          int32
+	}
+	if err := binary.Read(r, binary.LittleEndian, &header); err != nil || header.Version < maxBundleVersion {
 		return true
 	}
-	if _, err := program.ReadAt(version[:], int64(header)); err != nil {
+	named, err := binary.ReadUvarint(r)     // the length of the bundle's name
+	if err != nil || named > uint64(size) { //nolint:gosec // a size is not negative
 		return true
 	}
-	return binary.LittleEndian.Uint32(version[:]) < maxBundleVersion
+	if _, err := r.Discard(int(named)); err != nil { //nolint:gosec // less than the size
+		return true
+	}
+	var list struct{ Offset, Size int64 }
+	if err := binary.Read(r, binary.LittleEndian, &list); err != nil || list.Offset <= 0 || list.Size <= 0 {
+		return true
+	}
+	return list.Size <= maxBundleList && list.Offset <= size-list.Size
 }
 
 // find returns where in a content a text is for the first time.

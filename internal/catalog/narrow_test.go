@@ -32,13 +32,15 @@ func program(content string) string {
 
 // bundle is a program that holds the list of its packages, as .NET publishes it in a
 // single file.
-func bundle(padding int) string {
+func bundle(padding int) string { return bundleOf(6, padding) }
+
+func bundleOf(version uint32, padding int) string {
 	deps := `{"runtimeTarget":{"name":".NETCoreApp,Version=v8.0"},"targets":{".NETCoreApp,Version=v8.0":{` +
 		`"app/1.0.0":{"dependencies":{"Newtonsoft.Json":"13.0.1"},"runtime":{"app.dll":{}}},"Newtonsoft.Json/13.0.1":{"runtime":{"lib/Newtonsoft.Json.dll":{}}}}},` +
 		`"libraries":{"app/1.0.0":{"type":"project"},"Newtonsoft.Json/13.0.1":{"type":"package","sha512":"sha512-x"}}}`
 	before := headers + padding + 8 + len(bundleSignature)
 	var header bytes.Buffer
-	for _, v := range []any{uint32(6), uint32(0), int32(1), []byte("\x02id")} {
+	for _, v := range []any{version, uint32(0), int32(1), []byte("\x02id")} {
 		_ = binary.Write(&header, binary.LittleEndian, v) // a buffer takes all
 	}
 	at := before + header.Len() + 40
@@ -59,7 +61,7 @@ func TestNarrowCatalogersFindTheSame(t *testing.T) {
 	const part = 256 << 10
 	for _, padding := range []int{0, 1 << 10, part - headers - 8 - 20, part - headers - 8 - 13, part - headers - 4, 2*part - headers - 8 - 31 - 2, 600 << 10} {
 		t.Run(fmt.Sprint(padding), func(t *testing.T) {
-			img := imageOfLayers(t, []layer{{"app=" + bundle(padding), "other=" + program("nothing"), "text=" + bundleMark}})
+			img := imageOfLayers(t, []layer{{"app=" + bundle(padding), "odd=" + bundleOf(1<<20, padding), "other=" + program("nothing"), "text=" + bundleMark}})
 			all := dotnet.NewDotnetDepsBinaryCataloger(dotnet.DefaultCatalogerConfig())
 			want, got := found(t, all, ours(t, img)), found(t, narrow{all, bundleMark, mayBeBundle}, ours(t, img))
 			if want != got || !strings.Contains(got, "Newtonsoft.Json 13.0.1") {
@@ -78,12 +80,13 @@ func TestWhatMayBeABundle(t *testing.T) {
 	}{
 		"a bundle":                       {bundle(100), true},
 		"a program that may become one":  {signed(100, 0, ""), false},
-		"a program that looks for them":  {signed(100, 3, "text"), false},
+		"a program that looks for them":  {signed(100, headers+100+8+uint64(len(bundleSignature)), strings.Repeat("~", 260)), false},
 		"a header that is not there":     {signed(100, 1<<40, ""), true},
 		"a header that is cut":           {signed(100, headers+100+8+uint64(len(bundleSignature)), "\x06"), true},
 		"a signature without room":       {bundleSignature, true},
 		"a part of the signature":        {program(bundleMark), true},
 		"a future version of the header": {signed(0, headers+8+uint64(len(bundleSignature)), "\xff\xff\x00\x00"), true},
+		"a version that is none":         {bundleOf(1<<20, 100), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			content := filetree.Content{SectionReader: io.NewSectionReader(strings.NewReader(test.program), 0, int64(len(test.program)))}

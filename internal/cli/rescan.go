@@ -120,10 +120,11 @@ func (a *app) rescanOne(ctx context.Context, v values, job pipeline.Job, referen
 	if err != nil {
 		return pipeline.Result{}, err
 	}
-	rooms, err := a.roomsOf(v, p, what.identity)
+	rooms, err := a.roomsOf(v, p)
 	if err != nil {
 		return pipeline.Result{}, err
 	}
+	rooms.Identify = what.identity
 	rooms.Progress = quiet{} // of many at once, nobody could tell whose stage it is
 	rooms.Database = func(context.Context) (pipeline.Scanner, error) { return what.scanner, nil }
 	job.Reference = p.reference

@@ -243,15 +243,16 @@ func (a *app) brought(v values) ([]attest.Predicate, error) {
 
 // rooms returns who does the work for one image.
 func (a *app) rooms(ctx context.Context, v values, p place, push bool) (pipeline.Rooms, error) {
-	identity, err := a.identity(ctx, v, push)
+	rooms, err := a.roomsOf(v, p)
 	if err != nil {
 		return pipeline.Rooms{}, err
 	}
-	return a.roomsOf(v, p, identity)
+	rooms.Identify, err = a.identity(ctx, v, push) // last: it may ask somebody
+	return rooms, err
 }
 
-// roomsOf is rooms for somebody who signs in others, too.
-func (a *app) roomsOf(v values, p place, identity func() (pipeline.Identity, error)) (pipeline.Rooms, error) {
+// roomsOf is rooms without those who sign and are believed.
+func (a *app) roomsOf(v values, p place) (pipeline.Rooms, error) {
 	stores, elsewhere, err := p.stores(v)
 	if err != nil {
 		return pipeline.Rooms{}, err
@@ -264,7 +265,6 @@ func (a *app) roomsOf(v values, p place, identity func() (pipeline.Identity, err
 		Images:     p.registry,
 		Inputs:     func(bom catalog.SBOM) (string, error) { return scan.Inputs(bom.Syft()) },
 		Secrets:    searchSecrets,
-		Identify:   identity,
 		Stores:     stores,
 		Elsewhere:  elsewhere,
 		Signatures: p.signatures,

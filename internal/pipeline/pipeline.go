@@ -200,7 +200,9 @@ func (r *run) unlessUnidentified(ctx context.Context, work func(ctx context.Cont
 
 // identify waits until it is known who signs and who is believed.
 func (r *run) identify() (err error) {
-	r.Identity, err = r.Identify()
+	if !r.identified() { // it is read by those who watch what was written, too
+		r.Identity, err = r.Identify()
+	}
 	return err
 }
 

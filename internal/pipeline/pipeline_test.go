@@ -89,9 +89,14 @@ func TestARunThatNobodyCanSignIsGivenUp(t *testing.T) {
 
 // What is attached decides nothing while nobody knows whom to believe.
 func TestNobodyIsBelievedByThoseWhoDoNotKnowWho(t *testing.T) {
+	unknown := newPlace(t)
+	unknown.rooms.Identify = func() (pipeline.Identity, error) { return pipeline.Identity{}, errors.New("no key") }
+	if _, err := pipeline.Rescan(t.Context(), unknown.job(), unknown.rooms); err == nil || err.Error() != "no key" {
+		t.Errorf("nothing is attached: %v, want that there is no key", err)
+	}
 	p := newPlace(t)
 	p.attach(t, p.key, "approved")
-	p.rooms.Identify = func() (pipeline.Identity, error) { return pipeline.Identity{}, errors.New("no key") }
+	p.rooms.Identify = unknown.rooms.Identify
 	for name, work := range map[string]func(context.Context, pipeline.Job, pipeline.Rooms) (pipeline.Result, error){
 		"run": pipeline.Run, "attest": pipeline.Attest, "rescan": pipeline.Rescan,
 		"sign": func(ctx context.Context, job pipeline.Job, rooms pipeline.Rooms) (pipeline.Result, error) {

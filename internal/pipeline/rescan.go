@@ -20,13 +20,18 @@ import (
 // these. Rooms.Catalog is not used.
 func Rescan(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 	r := newRun(job, rooms)
+	err := r.unlessUnidentified(ctx, r.rescan)
+	return r.result, err
+}
+
+func (r *run) rescan(ctx context.Context) error {
 	opened, err := r.open(ctx)
 	if err != nil {
-		return r.result, err
+		return err
 	}
 	scanner, err := r.openDatabase(ctx)
 	if err != nil {
-		return r.result, err
+		return err
 	}
 	if opened.IsIndex() {
 		err = r.rescanIndex(ctx, opened, scanner)
@@ -34,9 +39,9 @@ func Rescan(ctx context.Context, job Job, rooms Rooms) (Result, error) {
 		err = r.rescanImage(ctx, opened.Images()[0], scanner)
 	}
 	if err != nil {
-		return r.result, err
+		return err
 	}
-	return r.result, ctx.Err()
+	return ctx.Err()
 }
 
 // rescanImage renews the scan of one image.

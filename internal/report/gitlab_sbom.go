@@ -55,17 +55,9 @@ func withProperties(document []byte, added []property) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	metadata := map[string]json.RawMessage{}
-	var properties []json.RawMessage
-	if at.raw != nil {
-		if err := json.Unmarshal(at.raw, &metadata); err != nil {
-			return nil, err
-		}
-	}
-	if raw, ok := metadata["properties"]; ok {
-		if err := json.Unmarshal(raw, &properties); err != nil {
-			return nil, err
-		}
+	metadata, properties, err := readMetadata(at.raw)
+	if err != nil {
+		return nil, err
 	}
 	properties = slices.DeleteFunc(properties, isOurs)
 	for _, p := range added {
@@ -91,6 +83,20 @@ func withProperties(document []byte, added []property) ([]byte, error) {
 		separator = nil
 	}
 	return slices.Concat(before, []byte(`"metadata":`), bytes.TrimSpace(encoded), separator, after), nil
+}
+
+// readMetadata reads metadata and the properties in them. None, and null, have none.
+func readMetadata(raw json.RawMessage) (metadata map[string]json.RawMessage, properties []json.RawMessage, err error) {
+	if raw != nil {
+		err = json.Unmarshal(raw, &metadata)
+	}
+	if metadata == nil {
+		metadata = map[string]json.RawMessage{}
+	}
+	if list, ok := metadata["properties"]; ok && err == nil {
+		err = json.Unmarshal(list, &properties)
+	}
+	return metadata, properties, err
 }
 
 // place is where in a document something is, or, where raw is nil, would be.

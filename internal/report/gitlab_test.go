@@ -49,6 +49,7 @@ func TestTheRestOfAnSBOMForGitLabIsAsItWas(t *testing.T) {
 		"last":    {`{ "components":[{"metadata":{}}], `, `"metadata" : {}`, ` }`},
 		"nowhere": {`{`, ``, `"components":[]}`},
 		"alone":   {`{`, ``, ` }`},
+		"null":    {`{`, `"metadata":null`, `,"components":[]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := denied(t)

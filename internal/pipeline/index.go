@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -19,6 +20,7 @@ import (
 type platformRun struct {
 	*run
 	predicates []attest.Predicate
+	noted      int // how many of its notes the index has
 }
 
 // runIndex does the job for every platform's image and then for the index. Nothing
@@ -45,10 +47,28 @@ func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner
 	if left := opened.LeftOut(); len(left) > 0 {
 		r.note("the index itself was not marked: %s was not examined; deploy the images by their digests", strings.Join(left, ", "))
 		r.result.Pushed = r.job.Push
+		_, err := r.sealAll(ctx, platforms)
 		r.result.Verdict = policy.Together(verdicts(r.result)...)
-		return nil
+		return err
 	}
-	return r.mark(ctx, aggregate)
+	return r.markIndex(ctx, aggregate, platforms)
+}
+
+// markIndex attaches what is said about the index, and waits until all that was
+// attached to it and its images stays: all of that is watched at once.
+func (r *run) markIndex(ctx context.Context, aggregate []attest.Predicate, platforms []platformRun) error {
+	if err := r.mark(ctx, aggregate); err != nil {
+		return err
+	}
+	judgedAgain, err := r.sealAll(ctx, platforms)
+	if err == nil && judgedAgain {
+		err = r.judge(ctx) // of which the verdicts of the images are a part
+	}
+	if err != nil {
+		return err
+	}
+	_, err = r.seal(ctx)
+	return err
 }
 
 // examineAll examines the images, as many at once as they say. One that fails does
@@ -80,13 +100,31 @@ func (r *run) markAll(ctx context.Context, platforms []platformRun) error {
 	err := eachPlatform(platforms, marking, func(p *platformRun, _ int) error {
 		return p.mark(ctx, p.predicates)
 	})
-	for i, p := range platforms {
+	r.take(platforms)
+	return err
+}
+
+// sealAll waits until all that was attached to every platform's image stays.
+func (r *run) sealAll(ctx context.Context, platforms []platformRun) (judgedAgain bool, err error) {
+	again := make([]bool, len(platforms))
+	err = eachPlatform(platforms, len(platforms), func(p *platformRun, i int) (err error) {
+		again[i], err = p.seal(ctx)
+		return err
+	})
+	r.take(platforms)
+	return slices.Contains(again, true), err
+}
+
+// take takes over what came of the platforms, and what they noted since the last time.
+func (r *run) take(platforms []platformRun) {
+	for i := range platforms {
+		p := &platforms[i]
 		r.result.Platforms[i] = p.result
-		for _, note := range p.result.Notes {
+		for _, note := range p.result.Notes[p.noted:] {
 			r.note("%s: %s", p.result.Platform, note)
 		}
+		p.noted = len(p.result.Notes)
 	}
-	return err
 }
 
 // eachPlatform does something for every platform, some at once, and returns the

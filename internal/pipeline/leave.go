@@ -18,28 +18,34 @@ type set struct {
 }
 
 // mark attaches what is said about the subject, gates it, and attaches the verdict.
+// Whether that stays is still watched.
 func (r *run) mark(ctx context.Context, predicates []attest.Predicate) error {
 	if err := r.leave(ctx, predicates); err != nil {
 		return err
 	}
-	r.gate(ctx)
-	return r.seal(ctx)
+	return r.judge(ctx)
 }
 
-// seal attaches the verdict and waits until all that this run attached stays. The
-// watch goes on from the first write to the last: between them it costs no time. If
-// another job's attestations took the place of this run's until then, the verdict is
-// about them, too, and is made again.
-func (r *run) seal(ctx context.Context) error {
+// judge gates what is there, and attaches the verdict.
+func (r *run) judge(ctx context.Context) error {
+	r.judged = r.overtaken()
+	r.gate(ctx)
+	return r.sayVerdict(ctx)
+}
+
+// seal waits until all that this run attached stays. The watch goes on from the first
+// write to the last: between them it costs no time. If another job's attestations took
+// the place of this run's until then, the verdict is about them, too, and is made
+// again.
+func (r *run) seal(ctx context.Context) (judgedAgain bool, err error) {
 	for {
-		judged := r.overtaken()
-		if err := r.sayVerdict(ctx); err != nil {
-			return err
+		if err := r.stay(ctx); err != nil || r.overtaken() == r.judged {
+			return judgedAgain, err
 		}
-		if err := r.stay(ctx); err != nil || r.overtaken() == judged {
-			return err
+		judgedAgain = true
+		if err := r.judge(ctx); err != nil {
+			return judgedAgain, err
 		}
-		r.gate(ctx)
 	}
 }
 

@@ -238,5 +238,9 @@ func (r *run) runImage(ctx context.Context, img image.Image, scanner Scanner) er
 	if err != nil {
 		return err
 	}
-	return r.mark(ctx, predicates)
+	if err := r.mark(ctx, predicates); err != nil {
+		return err
+	}
+	_, err = r.seal(ctx)
+	return err
 }

@@ -36,7 +36,7 @@ func (r *run) rescan(ctx context.Context) error {
 	if opened.IsIndex() {
 		err = r.rescanIndex(ctx, opened, scanner)
 	} else {
-		err = r.rescanImage(ctx, opened.Images()[0], scanner)
+		err = r.rescanAlone(ctx, opened.Images()[0], scanner)
 	}
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (r *run) rescan(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// rescanImage renews the scan of one image.
+// rescanImage renews the scan of one image. Whether it stays is still watched.
 func (r *run) rescanImage(ctx context.Context, img image.Image, scanner Scanner) error {
 	bom, err := r.attestedSBOM(ctx)
 	if err != nil {
@@ -60,31 +60,39 @@ func (r *run) rescanImage(ctx context.Context, img image.Image, scanner Scanner)
 	return r.mark(ctx, scanned)
 }
 
+// rescanAlone renews the scan of an image, and waits until that stays.
+func (r *run) rescanAlone(ctx context.Context, img image.Image, scanner Scanner) error {
+	if err := r.rescanImage(ctx, img, scanner); err != nil {
+		return err
+	}
+	_, err := r.seal(ctx)
+	return err
+}
+
 // rescanIndex renews the scans of an index's images, then that of the index.
 func (r *run) rescanIndex(ctx context.Context, opened image.Opened, scanner Scanner) error {
 	var scans []finding.PlatformScan
+	var platforms []platformRun
 	r.result.Facts = image.Facts{Subject: opened.Subject()}
 	for _, img := range opened.Images() {
 		one := newRun(r.job, r.Rooms)
 		one.result.Subject, one.result.Platform, one.index = img.Subject(), img.Platform(), opened.Subject()
 		err := one.rescanImage(ctx, img, scanner)
-		r.result.Platforms = append(r.result.Platforms, one.result)
+		r.result.Platforms, platforms = append(r.result.Platforms, one.result), append(platforms, platformRun{run: one})
 		if err != nil {
 			return fmt.Errorf("platform %s: %w", img.Platform(), err)
 		}
 		r.result.Facts.Platforms = append(r.result.Facts.Platforms, one.result.Facts)
 		scans = append(scans, finding.PlatformScan{Platform: img.Platform(), Digest: "sha256:" + img.Subject().Hex(), Scan: *one.result.Scan})
-		for _, note := range one.result.Notes {
-			r.note("%s: %s", img.Platform(), note)
-		}
 	}
+	r.take(platforms)
 	merged := finding.Merge(scans)
 	p, err := evidence.Vuln(merged)
 	if err != nil {
 		return err
 	}
 	r.result.Scan, r.result.ScanBody = &merged, p.Body
-	return r.mark(ctx, []attest.Predicate{p})
+	return r.markIndex(ctx, []attest.Predicate{p}, platforms)
 }
 
 // attestedSBOM returns the SBOM that is attested to the image: this signer's own,

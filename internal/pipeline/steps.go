@@ -35,6 +35,7 @@ type run struct {
 
 	left       []string          // digests of the envelopes that it is to leave behind
 	superseded []verify.Verified // this run's own of which another job's is there instead
+	judged     int               // how many of these were of evidence when the verdict was made
 
 	buildKit []builtBy // what BuildKit left in the index
 }

@@ -3,8 +3,10 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,6 +172,65 @@ func TestAVerdictThatIsOvertakenIsMadeAgain(t *testing.T) {
 	}
 	if len(verdicts) != 1 || !strings.Contains(verdicts[0], `"FAILED"`) {
 		t.Errorf("attested are the verdicts %q", verdicts)
+	}
+}
+
+// secondOf is a store in which something happens before the second set of one subject
+// is attached.
+type secondOf struct {
+	pipeline.Store
+	subject func(attest.Subject) bool
+	then    func(attest.Subject)
+	sets    *atomic.Int32
+}
+
+func (m secondOf) Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (*store.Watched, error) {
+	if m.subject(s) && m.sets.Add(1) == 2 {
+		m.then(s)
+	}
+	return m.Store.Attach(ctx, s, signed, mine)
+}
+
+// An index is marked while its images are still watched. If one of these is judged
+// again, so is the index.
+func TestAnIndexIsJudgedAgainWithItsImages(t *testing.T) {
+	p := newPlace(t)
+	p.pushIndex(t)
+	job := p.gated(t)
+	opened, err := p.rooms.Images.OpenAll(t.Context(), p.reference, nil)
+	must(t, err)
+	image := opened.Images()[1].Subject()
+	other := p.rooms
+	other.Database = scansAt(noon().Add(time.Minute), critical())
+	p.rooms.Database = scansAt(noon())
+	p.rooms.Stores = []pipeline.Store{secondOf{
+		Store: p.rooms.Stores[0], sets: new(atomic.Int32),
+		subject: func(s attest.Subject) bool { return s.Hex() == image.Hex() },
+		then: func(s attest.Subject) {
+			job := job
+			job.Reference = s.String()
+			if _, err := pipeline.Run(t.Context(), job, other); err != nil {
+				t.Errorf("the other job: %v", err)
+			}
+		},
+	}}
+	result, err := pipeline.Run(t.Context(), job, p.rooms)
+	must(t, err)
+	if got := []policy.Outcome{result.Platforms[0].Verdict.Outcome, result.Platforms[1].Verdict.Outcome, result.Verdict.Outcome}; !slices.Equal(got, []policy.Outcome{
+		policy.Pass, policy.Deny, policy.Deny,
+	}) {
+		t.Errorf("verdicts of the images and the index %v", got)
+	}
+	attached, err := pipeline.Examine(t.Context(), p.rooms.Attached, result.Subject, p.identity.Own)
+	must(t, err)
+	var verdicts []string
+	for _, v := range attached.Verified {
+		if v.PredicateType() == attest.TypeVSA {
+			verdicts = append(verdicts, string(v.Statement().Predicate))
+		}
+	}
+	if len(verdicts) != 1 || !strings.Contains(verdicts[0], `"FAILED"`) {
+		t.Errorf("attested to the index are the verdicts %q", verdicts)
 	}
 }
 

@@ -57,11 +57,11 @@ func mayBeHeader(program io.ReaderAt, size, at int64) bool {
 	if err := binary.Read(r, binary.LittleEndian, &header); err != nil || header.Version < maxBundleVersion {
 		return true
 	}
-	named, err := binary.ReadUvarint(r)     // the length of the bundle's name
-	if err != nil || named > uint64(size) { //nolint:gosec // a size is not negative
+	name, err := binary.ReadUvarint(r)
+	if err != nil || name > uint64(size) { //nolint:gosec // a size is not negative
 		return true
 	}
-	if _, err := r.Discard(int(named)); err != nil { //nolint:gosec // less than the size
+	if _, err := r.Discard(int(name)); err != nil { //nolint:gosec // less than the size
 		return true
 	}
 	var list struct{ Offset, Size int64 }

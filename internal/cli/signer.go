@@ -26,8 +26,8 @@ type signing struct {
 }
 
 // identity returns who signs, and whom a command that signs believes. All that can
-// be wrong with it is told at once, but for the password of a key: that takes a
-// while, and there is other work to do.
+// be wrong with it is told at once, but for what decrypting a key tells: that takes
+// a while, and there is other work to do.
 func (a *app) identity(ctx context.Context, v values, push bool) (func() (pipeline.Identity, error), error) {
 	wait, err := a.signing(ctx, v, push)
 	if err != nil {

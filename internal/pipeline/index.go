@@ -20,7 +20,8 @@ import (
 type platformRun struct {
 	*run
 	predicates []attest.Predicate
-	noted      int // how many of its notes the index has
+	marked     bool // all that is said about it was attached, and judged
+	noted      int  // how many of its notes the index has
 }
 
 // runIndex does the job for every platform's image and then for the index. Nothing
@@ -42,7 +43,7 @@ func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner
 		return err
 	}
 	if err := r.markAll(ctx, platforms); err != nil {
-		return err
+		return r.afterAll(ctx, platforms, err)
 	}
 	if left := opened.LeftOut(); len(left) > 0 {
 		r.note("the index itself was not marked: %s was not examined; deploy the images by their digests", strings.Join(left, ", "))
@@ -58,16 +59,15 @@ func (r *run) runIndex(ctx context.Context, opened image.Opened, scanner Scanner
 // attached to it and its images stays: all of that is watched at once.
 func (r *run) markIndex(ctx context.Context, aggregate []attest.Predicate, platforms []platformRun) error {
 	if err := r.mark(ctx, aggregate); err != nil {
-		return err
+		return r.afterAll(ctx, platforms, err)
 	}
 	judgedAgain, err := r.sealAll(ctx, platforms)
 	if err == nil && judgedAgain {
 		err = r.judge(ctx) // of which the verdicts of the images are a part
 	}
-	if err != nil {
-		return err
+	if _, stayErr := r.seal(ctx); err == nil {
+		err = stayErr
 	}
-	_, err = r.seal(ctx)
 	return err
 }
 
@@ -98,21 +98,35 @@ const marking = 4
 // markAll attaches to every platform's image what is said about it, and gates it.
 func (r *run) markAll(ctx context.Context, platforms []platformRun) error {
 	err := eachPlatform(platforms, marking, func(p *platformRun, _ int) error {
-		return p.mark(ctx, p.predicates)
+		err := p.mark(ctx, p.predicates)
+		p.marked = err == nil
+		return err
 	})
 	r.take(platforms)
 	return err
 }
 
-// sealAll waits until all that was attached to every platform's image stays.
+// sealAll waits until all that was attached to every platform's image stays. One that
+// was not marked whole is not judged.
 func (r *run) sealAll(ctx context.Context, platforms []platformRun) (judgedAgain bool, err error) {
 	again := make([]bool, len(platforms))
 	err = eachPlatform(platforms, len(platforms), func(p *platformRun, i int) (err error) {
+		if !p.marked {
+			_, err = p.settle(ctx)
+			return err
+		}
 		again[i], err = p.seal(ctx)
 		return err
 	})
 	r.take(platforms)
 	return slices.Contains(again, true), err
+}
+
+// afterAll returns why the work failed, once what was attached to the images until then
+// stays: nobody else's may be lost by it.
+func (r *run) afterAll(ctx context.Context, platforms []platformRun, failure error) error {
+	_, _ = r.sealAll(ctx, platforms) // the first failure is told
+	return failure
 }
 
 // take takes over what came of the platforms, and what they noted since the last time.

@@ -78,9 +78,9 @@ func (r *run) rescanIndex(ctx context.Context, opened image.Opened, scanner Scan
 		one := newRun(r.job, r.Rooms)
 		one.result.Subject, one.result.Platform, one.index = img.Subject(), img.Platform(), opened.Subject()
 		err := one.rescanImage(ctx, img, scanner)
-		r.result.Platforms, platforms = append(r.result.Platforms, one.result), append(platforms, platformRun{run: one})
+		r.result.Platforms, platforms = append(r.result.Platforms, one.result), append(platforms, platformRun{run: one, marked: err == nil})
 		if err != nil {
-			return fmt.Errorf("platform %s: %w", img.Platform(), err)
+			return r.afterAll(ctx, platforms, fmt.Errorf("platform %s: %w", img.Platform(), err))
 		}
 		r.result.Facts.Platforms = append(r.result.Facts.Platforms, one.result.Facts)
 		scans = append(scans, finding.PlatformScan{Platform: img.Platform(), Digest: "sha256:" + img.Subject().Hex(), Scan: *one.result.Scan})

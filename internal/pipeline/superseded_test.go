@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/store"
+	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
 // overtaking is a store in which something happens after each set was attached.
@@ -164,15 +166,20 @@ func TestAVerdictThatIsOvertakenIsMadeAgain(t *testing.T) {
 	if result.Verdict.Outcome != policy.Deny {
 		t.Errorf("verdict %s, want that of both", result.Verdict.Outcome)
 	}
+	if verdicts := verdictsIn(result.Verified); len(verdicts) != 1 || !strings.Contains(verdicts[0], `"FAILED"`) {
+		t.Errorf("attested are the verdicts %q", verdicts)
+	}
+}
+
+// verdictsIn returns the verdicts among what is believed, as attested.
+func verdictsIn(verified []verify.Verified) []string {
 	var verdicts []string
-	for _, v := range result.Verified {
+	for _, v := range verified {
 		if v.PredicateType() == attest.TypeVSA {
 			verdicts = append(verdicts, string(v.Statement().Predicate))
 		}
 	}
-	if len(verdicts) != 1 || !strings.Contains(verdicts[0], `"FAILED"`) {
-		t.Errorf("attested are the verdicts %q", verdicts)
-	}
+	return verdicts
 }
 
 // secondOf is a store in which something happens before the second set of one subject
@@ -223,14 +230,58 @@ func TestAnIndexIsJudgedAgainWithItsImages(t *testing.T) {
 	}
 	attached, err := pipeline.Examine(t.Context(), p.rooms.Attached, result.Subject, p.identity.Own)
 	must(t, err)
-	var verdicts []string
-	for _, v := range attached.Verified {
-		if v.PredicateType() == attest.TypeVSA {
-			verdicts = append(verdicts, string(v.Statement().Predicate))
-		}
-	}
-	if len(verdicts) != 1 || !strings.Contains(verdicts[0], `"FAILED"`) {
+	if verdicts := verdictsIn(attached.Verified); len(verdicts) != 1 || !strings.Contains(verdicts[0], `"FAILED"`) {
 		t.Errorf("attested to the index are the verdicts %q", verdicts)
+	}
+}
+
+// failsLast is a store in which one subject gets nothing, once all is attached to
+// another, and after something happened to that.
+type failsLast struct {
+	pipeline.Store
+	first, last attest.Subject
+	sets        int // of the first
+	then        func(first attest.Subject)
+	attached    chan struct{}
+}
+
+func (f failsLast) Attach(ctx context.Context, s attest.Subject, signed []store.Signed, mine func(attest.Envelope) bool) (*store.Watched, error) {
+	if s.Hex() == f.last.Hex() {
+		for range f.sets {
+			<-f.attached
+		}
+		f.then(f.first)
+		return nil, errors.New("the registry is full")
+	}
+	watched, err := f.Store.Attach(ctx, s, signed, mine)
+	f.attached <- struct{}{}
+	return watched, err
+}
+
+// What was attached to one image stays, even if nothing can be attached to another one:
+// what the tag held of others is in it.
+func TestAnImageThatFailsLosesNothingOfTheOthers(t *testing.T) {
+	p := newPlace(t)
+	p.pushIndex(t)
+	opened, err := p.rooms.Images.OpenAll(t.Context(), p.reference, nil)
+	must(t, err)
+	first, last := opened.Images()[0].Subject(), opened.Images()[1].Subject()
+	att := p.rooms.Stores[0]
+	p.rooms.Stores = []pipeline.Store{failsLast{Store: att, first: first, last: last, sets: 2, attached: make(chan struct{}, 9), then: func(s attest.Subject) {
+		tag, err := store.NewAtt(nil, nil).Location(s)
+		if err == nil {
+			err = remote.Delete(tag)
+		}
+		if err != nil {
+			t.Errorf("removing what is attached to the first: %v", err)
+		}
+	}}}
+	_, err = pipeline.Run(t.Context(), p.gated(t), p.rooms)
+	refused(t, err, "platform linux/arm64: the registry is full")
+	entries, err := att.List(t.Context(), first)
+	must(t, err)
+	if len(entries) != 3 {
+		t.Errorf("%d are attached, want the SBOM, the scan and the verdict", len(entries))
 	}
 }
 

@@ -52,8 +52,9 @@ func LoadKey(ctx context.Context, reference string, env Environment) (Key, error
 }
 
 // StartLoadKey is LoadKey for those who have other work to do meanwhile: a key is
-// encrypted so that decrypting it costs a fifth of a second, whoever does it. What
-// is wrong with the key besides its password is told at once.
+// encrypted so that decrypting it costs a fifth of a second, whoever does it. That the
+// password does not fit, or that what is encrypted is damaged, is told by wait; what
+// else is wrong, at once.
 func StartLoadKey(ctx context.Context, reference string, env Environment) (wait func() (Key, error), err error) {
 	if IsKMS(reference) {
 		key, err := loadKMS(ctx, reference)

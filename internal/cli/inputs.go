@@ -41,6 +41,7 @@ type input struct {
 	usage    string   // one line
 	commands []string // that take it
 	secret   bool     // a password or a token, which a host is to hide
+	decides  bool     // what the gate comes to depends on it, so no earlier step of a job may set it
 }
 
 // inputs is the one table that flags, environment variables and documentation

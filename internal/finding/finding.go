@@ -131,7 +131,15 @@ func Count(findings []Finding) (raw, effective Counts) {
 type Database struct {
 	Schema string    `json:"schema"` // of the database: v6.1.10
 	Built  time.Time `json:"built"`
-	Source string    `json:"source"` // where it came from: a path, a URL, a reference
+	Source string    `json:"source"`           // where it came from: a path, a URL, a reference
+	SHA256 string    `json:"sha256,omitempty"` // of the database file, in hex; empty: the scanner does not say
+}
+
+// Gap is something that a scan, or the SBOM below it, did not look at. What is
+// in it is unknown, which is not the same as harmless.
+type Gap struct {
+	What string `json:"what"` // a path in the image, or a name of what was not looked at
+	Why  string `json:"why"`  // one plain sentence without a full stop
 }
 
 // Distribution is an operating system that was scanned.
@@ -147,6 +155,7 @@ type Scan struct {
 	Database     Database
 	Distribution *Distribution     // of one image; nil: none, or the scanner does not say
 	Findings     []Finding         // in the order of Sort
+	Unread       []Gap             // what nobody looked at, sorted; empty: all of it was read
 	Platforms    []PlatformSummary // of an index; empty: the scan of one image
 	Started      time.Time
 	Finished     time.Time
@@ -177,6 +186,7 @@ type Summary struct {
 	Findings     []Finding         `json:"findings"`
 	Database     Database          `json:"database"`
 	Distribution *Distribution     `json:"distribution,omitempty"` // of one image
+	Unread       []Gap             `json:"unread,omitempty"`       // what nobody looked at
 	Platforms    []PlatformSummary `json:"platforms,omitempty"`    // of an index
 }
 
@@ -198,6 +208,7 @@ func (s Scan) Summary() Summary {
 		Findings:     findings,
 		Database:     s.Database,
 		Distribution: s.Distribution,
+		Unread:       s.Unread,
 		Platforms:    s.Platforms,
 	}
 }

@@ -15,10 +15,11 @@ package ci
 
 import (
 	"io"
-	"net/url"
 	"os"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // Lookup looks up an environment variable, as os.LookupEnv does.
@@ -172,21 +173,14 @@ func (f facts) flag(name string) *bool {
 	return nil
 }
 
-// address returns a URL without the login that a host may put into it.
+// address returns a URL without the login and the query that a host may put into
+// it: facts are attested.
 func (f facts) address(name string) string {
-	address := f.text(name)
-	if !strings.Contains(address, "://") {
-		return address // as git@github.com:team/shop.git
-	}
-	parsed, err := url.Parse(address)
-	if err != nil {
+	address := plain.Address(f.text(name))
+	if strings.HasSuffix(address, "://…") {
 		return "" // a login in it could not be found
 	}
-	if parsed.User == nil {
-		return address
-	}
-	parsed.User = nil
-	return parsed.String()
+	return address
 }
 
 // either returns the first value that there is.

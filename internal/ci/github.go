@@ -11,7 +11,7 @@ import (
 func gitHubContext(f facts) Context {
 	c := Context{
 		Host:         GitHub,
-		ServerURL:    f.text("GITHUB_SERVER_URL"),
+		ServerURL:    f.address("GITHUB_SERVER_URL"),
 		APIURL:       f.text("GITHUB_API_URL"),
 		Repository:   f.text("GITHUB_REPOSITORY"),
 		Ref:          f.text("GITHUB_REF"),

@@ -5,7 +5,7 @@ package ci
 func gitLabContext(f facts) Context {
 	c := Context{
 		Host:          GitLab,
-		ServerURL:     f.text("CI_SERVER_URL"),
+		ServerURL:     f.address("CI_SERVER_URL"),
 		APIURL:        f.text("CI_API_V4_URL"),
 		Repository:    f.text("CI_PROJECT_PATH"),
 		RepositoryURL: f.address("CI_PROJECT_URL"),
@@ -13,10 +13,10 @@ func gitLabContext(f facts) Context {
 		Commit:        f.text("CI_COMMIT_SHA"),
 		EventName:     f.text("CI_PIPELINE_SOURCE"),
 		RunID:         f.text("CI_PIPELINE_ID"),
-		RunURL:        f.text("CI_PIPELINE_URL"),
+		RunURL:        f.address("CI_PIPELINE_URL"),
 		JobID:         f.text("CI_JOB_ID"),
 		JobName:       f.text("CI_JOB_NAME"),
-		JobURL:        f.text("CI_JOB_URL"),
+		JobURL:        f.address("CI_JOB_URL"),
 		Workflow:      f.text("CI_CONFIG_PATH"),
 		Runner:        f.text("CI_RUNNER_ID"),
 		RunStarted:    f.text("CI_PIPELINE_CREATED_AT"),

@@ -66,8 +66,8 @@ func circleCIContext(f facts) Context {
 		RunID:         f.text("CIRCLE_WORKFLOW_ID"),
 		JobID:         f.text("CIRCLE_BUILD_NUM"),
 		JobName:       f.text("CIRCLE_JOB"),
-		JobURL:        f.text("CIRCLE_BUILD_URL"),
-		RunURL:        f.text("CIRCLE_BUILD_URL"),
+		JobURL:        f.address("CIRCLE_BUILD_URL"),
+		RunURL:        f.address("CIRCLE_BUILD_URL"),
 		Actor:         f.text("CIRCLE_USERNAME"),
 		Workspace:     f.text("CIRCLE_WORKING_DIRECTORY"),
 	}

@@ -59,8 +59,8 @@ func hexadecimal(sum string) bool { return regexp.MustCompile(`^[0-9a-f]{64}$`).
 func (p Pinned) String() string { return shown(p.address) }
 
 func shown(address url.URL) string {
-	address.User, address.RawQuery, address.Fragment = nil, "", ""
-	return plain.Line(address.String(), 300)
+	address.Fragment, address.RawFragment = "", ""
+	return plain.Line(plain.Address(address.String()), 300)
 }
 
 // Get returns the text, of at most so many bytes. transport reaches the server; nil
@@ -114,8 +114,10 @@ func usual() http.RoundTripper {
 	}
 }
 
-// follow lets a server send on, as long as it is to https.
+// follow lets a server send on, as long as it is to https. Where it sends to is not
+// told where it sent from: the query may hold a token.
 func follow(next *http.Request, before []*http.Request) error {
+	next.Header.Del("Referer")
 	if len(before) >= maxRedirects {
 		return fmt.Errorf("it redirects more than %d times", maxRedirects)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 const (
@@ -78,7 +79,7 @@ func (c cache) make(ctx context.Context, file, source, sum, temp string) (*Datab
 	if err := os.Mkdir(made, 0o755); err != nil {
 		return nil, unwritable(c.dir, err)
 	}
-	name := withoutSecrets(source)
+	name := plain.Address(source)
 	target := filepath.Join(made, v6.VulnerabilityDBFileName)
 	if err := unpack(ctx, file, name, target); err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func (c cache) lookup(sum, source string) (*Database, bool) {
 	if c.dir == "" || !exists(dir) {
 		return nil, false
 	}
-	database, err := c.openImported(dir, withoutSecrets(source))
+	database, err := c.openImported(dir, plain.Address(source))
 	if err != nil {
 		return nil, false
 	}

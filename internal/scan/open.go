@@ -14,6 +14,7 @@ import (
 	v6 "github.com/anchore/grype/grype/db/v6"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // unopenable are the characters that mean something else in the names by which
@@ -69,7 +70,7 @@ func open(ctx context.Context, cfg Config) (*Database, error) {
 	case scheme == "https" || scheme == "http":
 		return openURL(ctx, store, cfg.Source)
 	case scheme == "oci" && cfg.Fetch == nil:
-		return nil, fault.Usagef("%s: OCI artifacts are not available here", withoutSecrets(cfg.Source))
+		return nil, fault.Usagef("%s: OCI artifacts are not available here", plain.Address(cfg.Source))
 	case scheme == "oci":
 		return store.importFrom(ctx, cfg.Source, func(ctx context.Context, w io.Writer) error {
 			return cfg.Fetch(ctx, rest, w)

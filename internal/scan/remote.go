@@ -12,16 +12,16 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // openURL imports what a URL serves.
 func openURL(ctx context.Context, store cache, source string) (*Database, error) {
 	address, err := url.Parse(source)
 	if err != nil {
-		return nil, fault.Usagef("%s is not a URL", withoutSecrets(source))
+		return nil, fault.Usagef("%s is not a URL", plain.Address(source))
 	}
 	if err := checkTransport(address); err != nil {
 		return nil, err
@@ -37,11 +37,11 @@ func checkTransport(address *url.URL) error {
 	host := address.Hostname()
 	switch {
 	case host == "":
-		return fault.Usagef("%s names no host", withoutSecrets(address.String()))
+		return fault.Usagef("%s names no host", plain.Address(address.String()))
 	case address.Scheme == "https":
 		return nil
 	case address.Scheme != "http":
-		return fault.Usagef("%s is not an https URL", withoutSecrets(address.String()))
+		return fault.Usagef("%s is not an https URL", plain.Address(address.String()))
 	}
 	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
@@ -53,17 +53,18 @@ func checkTransport(address *url.URL) error {
 func get(ctx context.Context, address string, w io.Writer) (err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return plain(err)
+		return withoutURL(err)
 	}
 	client := http.Client{CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		if len(via) >= 10 {
 			return fault.Undecidedf("it redirects more than ten times")
 		}
+		next.Header.Del("Referer") // the query may hold a token
 		return checkTransport(next.URL)
 	}}
 	response, err := client.Do(request)
 	if err != nil {
-		if err = plain(err); fault.KindOf(err) != fault.Failed {
+		if err = withoutURL(err); fault.KindOf(err) != fault.Failed {
 			return err // a redirection that was refused
 		}
 		return unreachableError{err}
@@ -99,9 +100,9 @@ func (n networkReader) Read(p []byte) (int, error) {
 	return read, err
 }
 
-// plain takes the URL out of an error of the HTTP client: it may hold a token,
+// withoutURL takes the URL out of an error of the HTTP client: it may hold a token,
 // and the caller names it anyway.
-func plain(err error) error {
+func withoutURL(err error) error {
 	var failure *url.Error
 	if errors.As(err, &failure) {
 		return failure.Err
@@ -120,7 +121,7 @@ func download(ctx context.Context, file, source string, get func(context.Context
 	counted := newMeter(to, maxArchive)
 	err = get(ctx, counted)
 	closed := out.Close()
-	name := withoutSecrets(source)
+	name := plain.Address(source)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -159,19 +160,3 @@ func (m *meter) Write(p []byte) (int, error) {
 
 // sum returns the SHA-256 of what was written, in hexadecimal.
 func (m *meter) sum() string { return hex.EncodeToString(m.hash.Sum(nil)) }
-
-// withoutSecrets returns a source as it may be shown and attested: of a URL, the
-// user, the password and the query are left out, and of one that cannot be
-// parsed everything but its scheme.
-func withoutSecrets(source string) string {
-	scheme, _, remote := strings.Cut(source, "://")
-	if !remote {
-		return source // a path
-	}
-	address, err := url.Parse(source)
-	if err != nil {
-		return scheme + "://…"
-	}
-	address.User, address.RawQuery, address.Fragment = nil, "", ""
-	return address.String()
-}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // renewBefore is how long before its end a certificate is replaced.
@@ -64,7 +65,7 @@ func (k *Keyless) Identity() (subject, issuer string, err error) {
 	defer k.mu.Unlock()
 	summary, err := certificate.SummarizeCertificate(k.leaf)
 	if err != nil {
-		return "", "", fmt.Errorf("reading the certificate from %s: %w", shown(k.services.Fulcio), err)
+		return "", "", fmt.Errorf("reading the certificate from %s: %w", plain.Address(k.services.Fulcio), err)
 	}
 	return summary.SubjectAlternativeName, summary.Issuer, nil
 }
@@ -114,15 +115,15 @@ func (k *Keyless) certificate(ctx context.Context) (*x509.Certificate, error) {
 	})
 	der, err := fulcio.GetCertificate(ctx, k.pair, &sigsign.CertificateProviderOptions{IDToken: token})
 	if err != nil {
-		return nil, fault.WithHint(fmt.Errorf("asking Fulcio at %s for a certificate: %w", shown(k.services.Fulcio), told(ctx, err, token)),
+		return nil, fault.WithHint(fmt.Errorf("asking Fulcio at %s for a certificate: %w", plain.Address(k.services.Fulcio), told(ctx, err, token)),
 			"the token's issuer must be one that this Fulcio knows, and its audience %s", Audience)
 	}
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("reading the certificate from %s: %w", shown(k.services.Fulcio), err)
+		return nil, fmt.Errorf("reading the certificate from %s: %w", plain.Address(k.services.Fulcio), err)
 	}
 	if own, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !own.Equal(k.pair.GetPublicKey()) {
-		return nil, fmt.Errorf("reading the certificate from %s: it is for another key", shown(k.services.Fulcio))
+		return nil, fmt.Errorf("reading the certificate from %s: it is for another key", plain.Address(k.services.Fulcio))
 	}
 	if k.leaf != nil && !sameHolder(k.leaf, leaf) {
 		return nil, errors.New("the job's identity changed during the run")

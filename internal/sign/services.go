@@ -118,7 +118,7 @@ func (s Services) ProbeLogs(ctx context.Context) (Services, error) {
 		}
 		answer, err := (&http.Client{Transport: s.transport(ctx)}).Do(request)
 		if err != nil {
-			return Services{}, fmt.Errorf("asking the transparency log %s for its version: %w", shown(l.URL), told(ctx, err))
+			return Services{}, fmt.Errorf("asking the transparency log %s for its version: %w", plain.Address(l.URL), told(ctx, err))
 		}
 		_ = answer.Body.Close()
 		logs[i].Version = rekorV2
@@ -135,7 +135,7 @@ func (s Services) ProbeLogs(ctx context.Context) (Services, error) {
 func (s Services) Publishes() (url string, yes bool) {
 	for _, l := range s.Logs {
 		if l.Version == rekorV1 {
-			return shown(l.URL), true
+			return plain.Address(l.URL), true
 		}
 	}
 	return "", false

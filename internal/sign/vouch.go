@@ -59,7 +59,7 @@ func (s Services) stamp(ctx context.Context, content []byte, material *protobund
 		})
 		stamp, err := authority.GetTimestamp(ctx, content)
 		if err != nil {
-			return fmt.Errorf("asking %s for a timestamp: %w", shown(address), told(ctx, err))
+			return fmt.Errorf("asking %s for a timestamp: %w", plain.Address(address), told(ctx, err))
 		}
 		if material.TimestampVerificationData == nil {
 			material.TimestampVerificationData = &protobundle.TimestampVerificationData{}
@@ -77,22 +77,13 @@ func (s Services) record(ctx context.Context, l Log, bundle *protobundle.Bundle,
 		ClientV2: rekor{url: l.URL, transport: s.transport(ctx)},
 	})
 	if err := survive(func() error { return log.GetTransparencyLogEntry(ctx, holder, bundle) }); err != nil {
-		return fmt.Errorf("recording the signature in the transparency log %s: %w", shown(l.URL), told(ctx, err))
+		return fmt.Errorf("recording the signature in the transparency log %s: %w", plain.Address(l.URL), told(ctx, err))
 	}
 	return nil
 }
 
 // forever is no timeout for the clients of Sigstore: the transport has its own.
 const forever = -1
-
-// shown is a URL as it may be shown: without what it may hold of credentials.
-func shown(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "(not a URL)"
-	}
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
-}
 
 // told is an error of a service as it may be shown: one line without the secrets
 // that the service was told, which it may have repeated; or the reason for which

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -92,10 +93,20 @@ func (c Context) thread(f facts, token string) (thread, error) {
 	case None, Jenkins, CircleCI:
 		return thread{}, fmt.Errorf("commenting: %s has no comments", c.Host)
 	}
+	if api, err := url.Parse(t.api); t.api != "" && (err != nil || !confidential(api)) {
+		return thread{}, errors.New("commenting on the request: the host's API is not at an https address, and the token would travel in the clear")
+	}
 	if token == "" || t.api == "" {
 		return thread{}, fault.WithHint(errors.New("commenting on the request: there is no token for it"), "%s", t.need)
 	}
 	return t, nil
+}
+
+// confidential reports whether what is sent to an address can be read by nobody on
+// the way.
+func confidential(address *url.URL) bool {
+	ip := net.ParseIP(address.Hostname())
+	return address.Scheme == "https" || address.Scheme == "http" && (address.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 func (t thread) failed(err error) error {
@@ -164,6 +175,9 @@ func (t thread) call(ctx context.Context, method, path string, body []byte, into
 	request.Header.Set("Accept", "application/json")
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.Do(request)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err
+	}
 	if err != nil {
 		return err
 	}

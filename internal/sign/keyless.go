@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,13 @@ type Keyless struct {
 func NewKeyless(ctx context.Context, services Services, token Token) (*Keyless, error) {
 	if services.Fulcio == "" {
 		return nil, fault.WithHint(fault.Usagef("signing keyless needs a Fulcio, and none is named"), "give fulcio-url or signing-config")
+	}
+	address, err := url.Parse(services.Fulcio)
+	if err != nil {
+		return nil, fault.Usagef("fulcio-url is not a URL")
+	}
+	if err := confidential(address); err != nil {
+		return nil, fault.Usagef("asking Fulcio for a certificate: %w", err)
 	}
 	_, dated := services.Publishes()
 	if len(services.Timestamps) == 0 && !dated {

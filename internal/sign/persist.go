@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -78,8 +79,12 @@ type persistent struct {
 }
 
 // RoundTrip implements http.RoundTripper. An answer of 429 or 5xx that stays is
-// an error.
+// an error, and so is a redirect to another host: what is sent to a service, such as
+// an identity token, is for nobody else.
 func (p persistent) RoundTrip(request *http.Request) (*http.Response, error) {
+	if from := request.Response; from != nil && !sameServer(from.Request.URL, request.URL) {
+		return nil, fmt.Errorf("%s sends on to another server", from.Request.URL.Host)
+	}
 	var answer *http.Response
 	err := persist(p.call, p.first, func() error {
 		got, err := p.once(request)
@@ -96,6 +101,8 @@ func (p persistent) RoundTrip(request *http.Request) (*http.Response, error) {
 	})
 	return answer, err
 }
+
+func sameServer(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
 
 // once asks once, and waits for the answer and its body no longer than the
 // patience lasts.

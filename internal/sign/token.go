@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // Audience is whom an identity token for Sigstore is for.
@@ -71,6 +73,18 @@ func checkToken(source string, content []byte) (string, error) {
 	return token, nil
 }
 
+// confidential refuses an address to which a token would travel in the clear.
+func confidential(address *url.URL) error {
+	ip := net.ParseIP(address.Hostname())
+	if address.Scheme == "https" || address.Scheme == "http" && (address.Hostname() == "localhost" || ip != nil && ip.IsLoopback()) {
+		return nil
+	}
+	return fmt.Errorf("%s is not an https address, and the identity token would travel in the clear", plain.Address(address.String()))
+}
+
+// stay follows no redirect: a token is for the server that it is meant for.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // requestToken asks GitHub for a token
 // (https://docs.github.com/en/actions/concepts/security/openid-connect).
 func requestToken(ctx context.Context, endpoint, secret string, services Services) (string, error) {
@@ -81,6 +95,9 @@ func requestToken(ctx context.Context, endpoint, secret string, services Service
 	if err != nil {
 		return failed(fmt.Errorf("%s is not a URL", gitHubRequestURL))
 	}
+	if err := confidential(address); err != nil {
+		return failed(err)
+	}
 	query := address.Query()
 	query.Set("audience", Audience)
 	address.RawQuery = query.Encode()
@@ -89,7 +106,8 @@ func requestToken(ctx context.Context, endpoint, secret string, services Service
 		return failed(told(ctx, err, secret))
 	}
 	request.Header.Set("Authorization", "bearer "+secret)
-	answer, err := (&http.Client{Transport: services.transport(ctx)}).Do(request)
+	client := http.Client{Transport: services.transport(ctx), CheckRedirect: stay}
+	answer, err := client.Do(request)
 	if err != nil {
 		return failed(told(ctx, err, secret))
 	}

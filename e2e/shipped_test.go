@@ -82,7 +82,7 @@ func (p *place) shipped(name string, c shippedCase) {
 	p.t.Helper()
 	var flags []string
 	if len(c.Params) > 0 {
-		flags = []string{"--policy-data", p.file(name+"-params.json", string(c.Params))}
+		flags = []string{"--policy-data", p.file(name+"-params.json", fmt.Sprintf(`{%q: %s}`, name, c.Params))}
 	}
 	evidence := map[string][]string{"good": nil, "bad": nil}
 	for i, claim := range c.Good {

@@ -13,7 +13,7 @@
 #     - {framework: ISO/IEC 27001, control: A.8.32}
 #   params:
 #     required: {default: 1, description: how many people have to approve; the repository's own rule can ask for more}
-#     teams: {default: [], description: "teams of one of which each of them has to be, ORGANISATION/TEAM on GitHub, names of approval rules on GitLab; [] is anybody"}
+#     teams: {default: [], type: strings, description: "teams of one of which each of them has to be, ORGANISATION/TEAM on GitHub, names of approval rules on GitLab; [] is anybody"}
 package hallmark.approved
 
 import data.hallmark.lib.texts

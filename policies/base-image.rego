@@ -15,7 +15,7 @@
 #     - {framework: OWASP SCVS, control: "6.1"}
 #     - {framework: ISO/IEC 27001, control: A.5.21}
 #   params:
-#     allowed: {description: "names of images, with patterns: docker.io/library/debian, registry.example.com/base/*"}
+#     allowed: {type: strings, description: "names of images, with patterns: docker.io/library/debian, registry.example.com/base/*"}
 package hallmark.base_image
 
 import data.hallmark.lib.builds

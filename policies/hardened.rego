@@ -12,7 +12,7 @@
 #     - {framework: ISO/IEC 27001, control: A.8.9}
 #   params:
 #     denied: {default: [root, setuid], description: "what is denied: root, setuid, shell, port (below 1024), no-healthcheck"}
-#     setuid: {default: [], description: "programs that may run as their owner, by their paths, with patterns: /usr/bin/su"}
+#     setuid: {default: [], type: strings, description: "programs that may run as their owner, by their paths, with patterns: /usr/bin/su"}
 package hallmark.hardened
 
 import data.hallmark.lib.texts

@@ -14,10 +14,10 @@
 #     - {framework: CIS Software Supply Chain, control: 3.2.3}
 #     - {framework: ISO/IEC 27001, control: A.5.32}
 #   params:
-#     denied: {description: "SPDX ids or patterns that deny, such as AGPL-*; [] if allowed alone decides"}
-#     allowed: {default: [], description: "SPDX ids or patterns that are allowed; [] is all that are not denied"}
+#     denied: {type: strings, empty: true, description: "SPDX ids or patterns that deny, such as AGPL-*; [] if allowed alone decides"}
+#     allowed: {default: [], type: strings, description: "SPDX ids or patterns that are allowed; [] is all that are not denied"}
 #     unknown: {default: deny, description: "what a component without a licence comes to: deny or warn"}
-#     except: {default: [], description: "package URLs or patterns, such as pkg:npm/%40ours/*, that are not asked about"}
+#     except: {default: [], type: strings, description: "package URLs or patterns, such as pkg:npm/%40ours/*, that are not asked about"}
 package hallmark.licences
 
 import data.hallmark.lib.sboms
@@ -45,7 +45,7 @@ deny contains "no component has a licence: the SBOM was made by a tool that does
 	count([c | some c in sboms.parts; count(sboms.licences(c)) > 0]) == 0
 }
 
-deny contains {"msg": "neither denied nor allowed names a licence", "fix": "set one of the parameters"} if {
+undecided contains {"msg": "neither denied nor allowed names a licence", "fix": "set one of the parameters"} if {
 	count(data.params.denied) + count(data.params.allowed) == 0
 }
 

@@ -58,6 +58,8 @@ test_denies_an_empty_one if {
 	"the SBOM names no component" in denied(cyclonedx([]), {})
 }
 
-test_denies_without_a_list if {
-	denied(cyclonedx([component("MIT")]), {"denied": []}) == {"neither denied nor allowed names a licence"}
+test_undecided_without_a_list if {
+	licences.undecided == {{"msg": "neither denied nor allowed names a licence", "fix": "set one of the parameters"}} with input.sbom as cyclonedx([component("MIT")])
+		with data.params as {"denied": [], "allowed": [], "unknown": "deny", "except": []}
+	licences.undecided == set() with data.params as {"denied": [], "allowed": ["MIT"]}
 }

@@ -32,8 +32,6 @@ deny contains {"msg": sprintf("%v is no severity", [severity]), "fix": "correct 
 	not severity in scans.severities
 }
 
-deny contains {"msg": "no severity denies", "fix": "set the parameter severities"} if count(data.params.severities) == 0
-
 warn contains {"msg": sprintf("%d findings of unknown severity were not judged", [unknown]), "severity": "unknown"} if {
 	not "unknown" in data.params.severities
 	unknown := count([f | some f in scans.counting; f.severity == "unknown"])

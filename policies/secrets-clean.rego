@@ -14,7 +14,7 @@
 #     - {framework: ISO/IEC 27001, control: A.8.12}
 #   params:
 #     tools: {default: [gitleaks, trufflehog, detect-secrets, ggshield, kingfisher], description: "names of the tools, as SARIF has them, that look for secrets, with patterns"}
-#     ignore: {default: [], description: "rules of the search of the layers whose findings do not count, with patterns: generic-api-key"}
+#     ignore: {default: [], type: strings, description: "rules of the search of the layers whose findings do not count, with patterns: generic-api-key"}
 package hallmark.secrets_clean
 
 import data.hallmark.lib.texts

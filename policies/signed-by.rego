@@ -12,8 +12,8 @@
 #     - {framework: OWASP SCVS, control: "2.5"}
 #     - {framework: ISO/IEC 27001, control: A.8.24}
 #   params:
-#     signers: {description: "signers as verify shows them, with patterns: key sha256:1a90…, or ada@example.com (issuer https://accounts.example.com)"}
-#     types: {default: [], description: "types of attestations, by short name or URI, each of which has to be there; [] is all that are there"}
+#     signers: {type: strings, description: "signers as verify shows them, with patterns: key sha256:1a90…, or ada@example.com (issuer https://accounts.example.com)"}
+#     types: {default: [], type: strings, description: "types of attestations, by short name or URI, each of which has to be there; [] is all that are there"}
 package hallmark.signed_by
 
 import data.hallmark.lib.texts

@@ -11,7 +11,7 @@
 #     - {framework: ISO/IEC 27001, control: A.8.29}
 #   params:
 #     allow_warned: {default: false, description: let a result with warnings pass}
-#     configurations: {default: [], description: "names or addresses of test configurations, with patterns, each of which has to be there; [] is any"}
+#     configurations: {default: [], type: strings, description: "names or addresses of test configurations, with patterns, each of which has to be there; [] is any"}
 package hallmark.tests_passed
 
 import data.hallmark.lib.texts

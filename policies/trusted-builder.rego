@@ -19,9 +19,9 @@
 #     - {framework: OWASP SCVS, control: "3.7"}
 #     - {framework: ISO/IEC 27001, control: A.5.21}
 #   params:
-#     builders: {description: "ids of builders, with patterns: https://github.com/actions/runner/*"}
-#     repositories: {description: "addresses of repositories, with patterns: https://github.com/example/*"}
-#     branches: {default: [], description: "names of branches, with patterns; [] is any branch and any tag"}
+#     builders: {type: strings, description: "ids of builders, with patterns: https://github.com/actions/runner/*"}
+#     repositories: {type: strings, description: "addresses of repositories, with patterns: https://github.com/example/*"}
+#     branches: {default: [], type: strings, description: "names of branches, with patterns; [] is any branch and any tag"}
 package hallmark.trusted_builder
 
 import data.hallmark.lib.builds

@@ -24,7 +24,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	stdio := cli.Stdio{Out: os.Stdout, Err: os.Stderr}
+	stdio := cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	end := profile(os.Getenv(profileVariable))
 	code := cli.Main(ctx, os.Args[1:], stdio, os.Environ())
 	end()

@@ -5,35 +5,34 @@ import (
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // again returns the flags by which anybody can check what a run came to: those that
-// the run was given and that gate takes, without what is secret, and with the public
-// half of its key.
+// the run was given and that gate takes, as the table of inputs says which they are.
+// What decides is one of them, unless it is secret or of this run alone; of a key it
+// is the public half, and of a URL what may be shown.
 func (v values) again() pipeline.Again {
 	var out pipeline.Again
 	for _, in := range inputsOf(cmdGate) {
-		if slices.Contains([]string{"image", "registry-username", "registry-password", "gate", "timeout", "log-format", "output", "output-dir", "verify-key"}, in.name) {
+		if !in.decides || in.secret || in.ofRun {
 			continue
 		}
 		given := v.entries(in.name)
-		if len(given) == 0 || slices.Equal(given, []string{in.preset}) {
+		if slices.Equal(given, []string{in.preset}) {
 			continue
 		}
 		for _, value := range given {
 			if in.name == "key" {
 				value = publicHalf(value)
 			}
-			flag := "--" + in.name + "=" + quoted(value)
+			flag := "--" + in.name + "=" + quoted(plain.Address(value))
 			if slices.Contains(inputsOfNames(cmdVerify), in.name) && in.name != "policy" {
 				out.Trust = append(out.Trust, flag)
 			} else {
 				out.Gate = append(out.Gate, flag)
 			}
 		}
-	}
-	for _, key := range v.list("verify-key") {
-		out.Trust = append(out.Trust, "--verify-key="+quoted(key))
 	}
 	return out
 }

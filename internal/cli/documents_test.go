@@ -20,7 +20,10 @@ func documents() map[string]func() string {
 	return map[string]func() string{
 		"README.md":  inputsTable,
 		"action.yml": actionTable,
-		"gitlab-component/templates/hallmark/template.yml": componentInputs,
+		"gitlab-component/templates/hallmark/template.yml": func() string { return componentInputs("") },
+		"gitlab-component/templates/build-and-attest/template.yml": func() string {
+			return componentInputs("$CI_REGISTRY_IMAGE:$CI_COMMIT_SHA")
+		},
 	}
 }
 
@@ -31,6 +34,8 @@ func TestDocumentsListTheInputs(t *testing.T) {
 		rewrite(t, name, "inputs", table())
 	}
 	rewrite(t, "gitlab-component/templates/hallmark/template.yml", "variables", componentVariables())
+	rewrite(t, "gitlab-component/templates/hallmark/template.yml", "decides", componentDeciding())
+	rewrite(t, "gitlab-component/templates/build-and-attest/template.yml", "handed on", handedOn())
 }
 
 // rewrite compares what stands between the marks <NAME> and </NAME> of a file, or
@@ -120,7 +125,9 @@ func choices(name string) string {
 	}[name]
 }
 
-func componentInputs() string {
+// componentInputs returns the inputs of a component. The image is one that has to be
+// named unless there is a default.
+func componentInputs(image string) string {
 	var out strings.Builder
 	for _, i := range hosted() {
 		words := strings.Replace(described(i), "; one entry a line", "", 1)
@@ -136,20 +143,46 @@ func componentInputs() string {
 		if options := choices(i.name); options != "" {
 			fmt.Fprintf(&out, "      options: [%s]\n", options)
 		}
-		if i.name != "image" {
+		if i.name == "image" {
+			preset = quotedLines(image)
+		}
+		if i.name != "image" || image != "" {
 			fmt.Fprintf(&out, "      default: %s\n", preset)
 		}
 	}
 	return out.String()
 }
 
-// componentVariables hands the inputs on. In a block, no quote in a value can
-// end it. A list arrives as a JSON array, in a block with a line end, for alone it
-// would be no string.
+// componentVariables hands on the inputs that decide nothing, which a variable of
+// the project may set as well. In a block, no quote in a value can end it. A list
+// arrives as a JSON array, in a block with a line end, for alone it would be no string.
 func componentVariables() string {
 	var out strings.Builder
 	for _, i := range hosted() {
-		fmt.Fprintf(&out, "    %s: |\n      $[[ inputs.%s ]]\n", ci.Variable(i.name), i.name)
+		if !i.decides {
+			fmt.Fprintf(&out, "    %s: |\n      $[[ inputs.%s ]]\n", ci.Variable(i.name), i.name)
+		}
+	}
+	return out.String()
+}
+
+// componentDeciding hands on the inputs that decide, in a document that the shell
+// takes as it is: no value is expanded or can end a quote.
+func componentDeciding() string {
+	var out strings.Builder
+	for _, i := range hosted() {
+		if i.decides {
+			fmt.Fprintf(&out, "      %s=$[[ inputs.%s ]]\n", i.name, i.name)
+		}
+	}
+	return out.String()
+}
+
+// handedOn returns the inputs that one component gives another.
+func handedOn() string {
+	var out strings.Builder
+	for _, i := range hosted() {
+		fmt.Fprintf(&out, "      %s: $[[ inputs.%s ]]\n", i.name, i.name)
 	}
 	return out.String()
 }
@@ -172,7 +205,7 @@ func TestActionIsWellFormed(t *testing.T) {
 	if len(action.Outputs) != len(ci.Outputs()) || len(action.Inputs) != len(hosted())+1 {
 		t.Errorf("action.yml has %d outputs and %d inputs", len(action.Outputs), len(action.Inputs))
 	}
-	if action.Runs.Using != "docker" || action.Runs.Image != "Dockerfile" || len(action.Runs.Args) != 1 || action.Runs.Args[0] != "${{ inputs.command }}" {
+	if action.Runs.Using != "docker" || action.Runs.Image != "Dockerfile" || !slices.Equal(action.Runs.Args, []string{"${{ inputs.command }}", "--" + stepFlag + "=" + string(byAction)}) {
 		t.Errorf("action.yml runs %+v", action.Runs)
 	}
 }

@@ -24,7 +24,7 @@ func (a *app) gateJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	rules, waivers, err := a.gateRules(ctx, v, args)
+	rules, waivers, err := a.gateRules(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -63,8 +63,8 @@ func (a *app) gateJob(ctx context.Context, v values, args []string) error {
 }
 
 // gateRules reads what the gate decides by, and what is waived.
-func (a *app) gateRules(ctx context.Context, v values, args []string) (policy.Rules, waiver.File, error) {
-	rules, err := a.rules(ctx, v, imageOf(v, args))
+func (a *app) gateRules(ctx context.Context, v values) (policy.Rules, waiver.File, error) {
+	rules, err := a.rules(ctx, v)
 	if err != nil {
 		return policy.Rules{}, waiver.File{}, err
 	}

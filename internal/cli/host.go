@@ -16,10 +16,11 @@ import (
 func newApp(stdio Stdio, environ []string) *app {
 	env := lookupIn(environ)
 	a := &app{stdio: stdio, environ: environ, env: env, host: ci.Discover(ci.Lookup(env)), flush: func() {}}
+	a.secrets = secretsOf(environ)
 	a.desk = ci.DeskOf(a.host, ci.Lookup(env), stdio.Err)
 	if a.host.Host == ci.GitHub || a.host.Host == ci.GitLab {
 		out, err := ci.NewGuard(stdio.Out), ci.NewGuard(stdio.Err)
-		a.stdio = Stdio{Out: out, Err: err}
+		a.stdio = Stdio{In: stdio.In, Out: out, Err: err}
 		a.flush = func() { _, _ = out.Flush(), err.Flush() } // as with every line of a log
 	}
 	return a
@@ -89,7 +90,7 @@ func (a *app) handOver(folder report.Folder, r pipeline.Result, runErr error) er
 
 // mourn tells the host that a command has failed, and why.
 func (a *app) mourn(err error) {
-	message, hint := plain.Line(err.Error(), maxMessage), plain.Line(fault.HintOf(err), maxMessage)
+	message, hint := plain.Line(a.redact(err.Error()), maxMessage), plain.Line(a.redact(fault.HintOf(err)), maxMessage)
 	a.annotate(ci.Annotation{Level: ci.Error, Title: "Hallmark: failed", Message: strings.TrimSpace(message + "\n" + hint)})
 	_ = a.desk.Summary(ci.Failure(message, hint), "") // the error itself is what has to be told
 }
@@ -108,7 +109,7 @@ func (a *app) comment(ctx context.Context, v values, r pipeline.Result) {
 	if err == nil {
 		return
 	}
-	message, hint := plain.Line(err.Error(), maxMessage), fault.HintOf(err)
+	message, hint := plain.Line(a.redact(err.Error()), maxMessage), fault.HintOf(err)
 	a.complain("warning", message, hint)
 	a.annotate(ci.Annotation{Level: ci.Warning, Title: "Hallmark", Message: message + "\n" + hint})
 }

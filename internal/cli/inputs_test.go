@@ -51,3 +51,20 @@ func TestEachInputBelongsToACommandOnce(t *testing.T) {
 		}
 	}
 }
+
+// Whoever adds an input says whether the gate depends on it: if it does, no earlier
+// step of a job may set it. When in doubt, it does.
+func TestInputsThatDecideNothingAreKnown(t *testing.T) {
+	free := []string{
+		"registry-username", "registry-password", "github-token", "gitlab-token", "registry-mirror", "comment", "output-dir", "timeout",
+		"log-format", "explain", "output", "parallel", "extract", "output-key-prefix", "name", "trust-root-ref", "coverage-min",
+	}
+	for _, i := range inputs() {
+		if i.decides == slices.Contains(free, i.name) {
+			t.Errorf("%s decides: %t", i.name, i.decides)
+		}
+		if i.secret && i.decides {
+			t.Errorf("%s is a secret that decides: the component would write it into its script", i.name)
+		}
+	}
+}

@@ -42,7 +42,7 @@ func (a *app) inspectJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	rows, err := inspected(ctx, p, subject, entries, trust)
+	rows, err := a.inspected(ctx, p, subject, entries, trust)
 	if err != nil {
 		return err
 	}
@@ -62,10 +62,11 @@ func (a *app) inspectJob(ctx context.Context, v values, args []string) error {
 
 // inspected returns a row for each entry, in their order, and then one for each
 // statement that BuildKit left in an index.
-func inspected(ctx context.Context, p place, subject attest.Subject, entries []store.Entry, trust verify.Trust) ([]report.Row, error) {
+func (a *app) inspected(ctx context.Context, p place, subject attest.Subject, entries []store.Entry, trust verify.Trust) ([]report.Row, error) {
 	rows := make([]report.Row, len(entries))
 	for i, e := range entries {
 		rows[i] = row(e, subject, trust)
+		rows[i].Reason = a.redact(rows[i].Reason)
 	}
 	built, err := p.registry.BuildAttestations(ctx, subject)
 	if err != nil {

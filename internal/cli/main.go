@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/hallmark-ci/hallmark/internal/ci"
@@ -51,8 +53,10 @@ Exit codes: 0 passed, 1 the job could not be done, 2 wrong usage, 3 denied,
 underscores. COSIGN_PASSWORD holds the password of a key file; COSIGN_REPOSITORY
 names another repository for attestations.`
 
-// Stdio is where a command writes: results to Out, progress and errors to Err.
+// Stdio is where a command writes: results to Out, progress and errors to Err. From
+// In, which may be nil, it reads the inputs of GitLab's component and nothing else.
 type Stdio struct {
+	In       io.Reader
 	Out, Err io.Writer
 }
 
@@ -60,8 +64,9 @@ type Stdio struct {
 // the exit code. Ending ctx stops whatever is under way; its cause is printed. The
 // environment is in the form of os.Environ.
 func Main(ctx context.Context, args []string, stdio Stdio, environ []string) int {
+	log.SetOutput(io.Discard) // where libraries write to, past all that keeps secrets and commands out of a log
 	a := newApp(stdio, environ)
-	defer a.flush()
+	defer func() { a.flush() }()
 	root := a.root()
 	root.SetArgs(args)
 	return a.finish(unknownCommand(root.ExecuteContext(ctx)))
@@ -76,6 +81,8 @@ type app struct {
 	desk    ci.Desk    // where it takes things
 	flush   func()     // writes what is left of the log
 	json    bool       // log-format: json
+	cache   string     // of this invocation alone; empty: none was made
+	secrets []string   // that are known, and that no message shows
 	warning bool       // gate: warn
 	verdict policy.Outcome
 	decided bool // verdict is that of a gate which was reached
@@ -86,7 +93,7 @@ type app struct {
 // gate has failed all the same.
 func (a *app) finish(err error) int {
 	if err != nil {
-		a.complain("error", plain.Line(err.Error(), maxMessage), fault.HintOf(err))
+		a.complain("error", plain.Line(a.redact(err.Error()), maxMessage), a.redact(fault.HintOf(err)))
 		a.mourn(err)
 		return failureCode(err)
 	}
@@ -135,7 +142,7 @@ func (a *app) complain(level, message, hint string) {
 // tell prints what a person should know of a job that succeeded.
 func (a *app) tell(notes []string) {
 	for _, note := range notes {
-		a.complain("note", plain.Line(note, maxMessage), "")
+		a.complain("note", plain.Line(a.redact(note), maxMessage), "")
 	}
 }
 
@@ -184,9 +191,15 @@ func (a *app) root() *cobra.Command {
 		Version: buildVersion(),
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentFlags().String(stepFlag, "", "")
+	_ = root.PersistentFlags().MarkHidden(stepFlag) // it is there
 	root.SetOut(a.stdio.Out)
 	root.SetErr(a.stdio.Err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() != "" {
+			letter := unknown.GetSpecifiedName() // without what stands behind it, which may be a password
+			err = fmt.Errorf("unknown shorthand flag: %q in -%s", letter, letter)
+		}
 		return fault.WithHint(fault.Usagef("%w", err), "%s", flagHint(c, err))
 	})
 	root.AddCommand(a.run(), a.attest(), a.verify(), a.gate(), a.inspect(), a.sign(), a.rescan(), a.policy(), a.keygen(), a.demo(), a.version())
@@ -221,18 +234,47 @@ func (a *app) command(name, argument, short string, run func(ctx context.Context
 	}
 	define(c.Flags(), taken)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		v := values{flags: c.Flags(), env: a.env, inputs: taken}
-		a.json = v.text("log-format") == "json" // from here on, whatever goes wrong
-		if err := v.checkFlags(); err != nil {
+		v, err := a.read(c.Flags(), taken)
+		if err != nil {
 			return err
 		}
-		a.settle(v)
-		if err := a.checkNames(); err != nil {
+		if err := v.refuse(args); err != nil {
+			return err
+		}
+		if v.login, err = givenLogin(name, v, args); err != nil {
 			return err
 		}
 		return run(c.Context(), v, args)
 	}
 	return c
+}
+
+// read reads the inputs of a command: the one place where their values come in.
+func (a *app) read(flags *pflag.FlagSet, taken []input) (values, error) {
+	v := values{flags: flags, env: a.env, inputs: taken}
+	a.json = v.text("log-format") == "json" // from here on, whatever goes wrong
+	a.secrets = append(a.secrets, v.secrets()...)
+	if err := v.checkFlags(); err != nil {
+		return values{}, err
+	}
+	var err error
+	if v.step, err = a.readStep(flags.Lookup(stepFlag).Value.String()); err != nil {
+		return values{}, err
+	}
+	if v.step.alone() {
+		a.env = withoutDeciding(a.env, v.step.host)
+		v.env, v.step.env = a.env, a.env
+	}
+	a.json = v.text("log-format") == "json"
+	a.secrets = append(a.secrets, v.secrets()...)
+	a.settle(v)
+	if err := a.checkNames(v.step); err != nil {
+		return values{}, err
+	}
+	if err := v.step.check(taken); err != nil {
+		return values{}, err
+	}
+	return v, v.believeAuthorities()
 }
 
 // truthValue reports whether an argument is meant as the value of a switch: as

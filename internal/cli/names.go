@@ -11,6 +11,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/ci"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/plain"
+	"github.com/hallmark-ci/hallmark/internal/strict"
 )
 
 // inputCommand is the action's own input: which command to run.
@@ -20,21 +21,24 @@ const inputCommand = "command"
 // it: a cutoff that is misspelt would be a cutoff that nobody wanted. A name of
 // the family HALLMARK_ that is like none of ours is left alone; that it is there
 // is told.
-func (a *app) checkNames() error {
-	ours, inputs := ownVariables(), actionInputs()
+func (a *app) checkNames(s step) error {
+	ours, inputs, deaf := ownVariables(), actionInputs(), s.deafTo()
 	var foreign []string
 	for _, entry := range a.environ {
 		name, value, _ := strings.Cut(entry, "=")
 		if strings.TrimSpace(value) == "" {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(name, "INPUT_"); ok && a.inAction() && !slices.Contains(inputs, rest) {
+		if rest, ok := strings.CutPrefix(name, "INPUT_"); ok && (s.host == byAction || a.inAction()) && !slices.Contains(inputs, rest) {
 			return misspelt("input", strings.ToLower(rest), lower(inputs))
+		}
+		if slices.Contains(deaf, name) {
+			a.complain("note", name+" is not believed: here, what decides comes from the step's own inputs", "")
 		}
 		if !strings.HasPrefix(name, "HALLMARK_") || slices.Contains(ours, name) {
 			continue
 		}
-		if near, distance := nearest(name, ours); distance <= maxTypos(near) {
+		if near, distance := strict.Nearest(name, ours); distance <= maxTypos(near) {
 			return misspelt("variable", name, ours)
 		}
 		foreign = append(foreign, plain.Line(name, 100))
@@ -78,7 +82,7 @@ func actionInputs() []string {
 }
 
 func misspelt(what, name string, known []string) error {
-	near, distance := nearest(name, known)
+	near, distance := strict.Nearest(name, known)
 	err := fault.Usagef("unknown %s %q", what, plain.Line(name, 100))
 	if distance > maxTypos(near) {
 		return fault.WithHint(err, "the README lists the inputs")
@@ -87,7 +91,7 @@ func misspelt(what, name string, known []string) error {
 }
 
 // maxTypos is how many letters may be wrong in a name that is still meant.
-func maxTypos(name string) int { return max(1, min(3, len(strings.TrimPrefix(name, "HALLMARK_"))/4)) }
+func maxTypos(name string) int { return strict.Typos(strings.TrimPrefix(name, "HALLMARK_")) }
 
 // flagHint says which flag was meant by one that there is not, or where they are
 // listed.
@@ -99,44 +103,11 @@ func flagHint(c *cobra.Command, err error) string {
 	}
 	var known []string
 	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	near, distance := nearest(unknown.GetSpecifiedName(), known)
+	near, distance := strict.Nearest(unknown.GetSpecifiedName(), known)
 	if distance > maxTypos(near) {
 		return list
 	}
 	return "did you mean --" + near + "? " + list
-}
-
-// nearest returns the known name that takes the fewest changes of letters.
-func nearest(name string, known []string) (string, int) {
-	name = name[:min(len(name), 100)] // longer ones are near to nothing
-	best, least := "", len(name)
-	for _, k := range known {
-		if d := changes(name, k); d < least || best == "" {
-			best, least = k, d
-		}
-	}
-	return best, least
-}
-
-// changes is the edit distance of two names (Levenshtein's).
-func changes(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 func lower(names []string) []string {

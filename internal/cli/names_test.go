@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/hallmark-ci/hallmark/internal/ci"
+	"github.com/hallmark-ci/hallmark/internal/strict"
 )
 
 // An output comes back as a variable of later jobs. It must not set an input.
@@ -25,12 +26,12 @@ func TestNearestName(t *testing.T) {
 		"severity_cutoff": "severity-cutoff", "severitycutoff": "severity-cutoff", "polcy": "policy", "keys": "key",
 		"certificate-identiy": "certificate-identity", "vulndb": "vuln-db",
 	} {
-		if got, distance := nearest(given, known); got != want || distance > maxTypos(got) {
+		if got, distance := strict.Nearest(given, known); got != want || distance > maxTypos(got) {
 			t.Errorf("%s is taken for %s, %d away", given, got, distance)
 		}
 	}
 	for _, given := range []string{"version", "cosign-release", "anything-else", ""} {
-		if got, distance := nearest(given, known); distance <= maxTypos(got) {
+		if got, distance := strict.Nearest(given, known); distance <= maxTypos(got) {
 			t.Errorf("%q is taken for %s", given, got)
 		}
 	}

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/hallmark-ci/hallmark/internal/ci"
@@ -39,7 +41,8 @@ func (p place) stores(v values) (chosen, others []pipeline.Store, err error) {
 	return chosen, others, nil
 }
 
-// imageOf returns the reference of the image: the argument, or the input.
+// imageOf returns the reference of the image: the argument, or the input. Of
+// several it is the first.
 func imageOf(v values, args []string) string {
 	if len(args) > 0 {
 		return args[0]
@@ -53,7 +56,10 @@ func (a *app) place(v values, args []string) (place, error) {
 	if reference == "" {
 		return place{}, fault.WithHint(fault.Usagef("no image given"), "name it as the argument, or in the input image")
 	}
-	access, err := a.access(v, reference)
+	if _, err := registryOf(reference); err != nil {
+		return place{}, err
+	}
+	access, err := a.access(v)
 	if err != nil {
 		return place{}, err
 	}
@@ -71,23 +77,14 @@ func (a *app) place(v values, args []string) (place, error) {
 	}, nil
 }
 
-// access reads how registries are reached. The login that is given is for the
-// registry of one reference, and is shown to no other; empty: to none.
-func (a *app) access(v values, reference string) (image.Access, error) {
+// access reads how registries are reached. The login that the user gives is bound to
+// its host already, whatever registry is asked.
+func (a *app) access(v values) (image.Access, error) {
 	insecure, err := v.boolean("insecure-registry")
 	if err != nil {
 		return image.Access{}, err
 	}
-	access := image.Access{HostLogin: a.hostLogin(v), Insecure: insecure, UserAgent: "hallmark/" + buildVersion()}
-	if reference != "" {
-		host, err := registryOf(reference)
-		if err != nil {
-			return image.Access{}, err
-		}
-		if access.Login, err = explicitLogin(v, host); err != nil {
-			return image.Access{}, err
-		}
-	}
+	access := image.Access{Login: v.login, HostLogin: a.hostLogin(v), Insecure: insecure, UserAgent: "hallmark/" + buildVersion()}
 	access.Mirrors, err = mirrors(v, access)
 	return access, err
 }
@@ -105,14 +102,25 @@ func mirrors(v values, access image.Access) ([]image.Mirror, error) {
 	return all, nil
 }
 
-// explicitLogin reads the login that the user gives for the image's registry:
-// both halves of it or neither.
-func explicitLogin(v values, host string) (image.Login, error) {
-	login := image.Login{Host: host, Username: v.text("registry-username"), Password: v.text("registry-password")}
+// givenLogin reads the login that the user gives, both halves of it or neither, and
+// binds it to the registry of what a command is about: its image, the first of
+// several, or the set of policies that it pushes. No other registry is ever shown it.
+func givenLogin(command string, v values, args []string) (image.Login, error) {
+	login := image.Login{Username: v.text("registry-username"), Password: v.text("registry-password")}
 	if (login.Username == "") != (login.Password == "") {
 		return image.Login{}, fault.WithHint(fault.Usagef("only one of registry-username and registry-password is given"), "give both, or neither")
 	}
-	return login, nil
+	reference := imageOf(v, args)
+	if command == cmdPolicyPush && len(args) > 0 {
+		reference = strings.TrimPrefix(args[len(args)-1], inRegistry)
+	}
+	several := strings.Fields(reference)
+	if login.Username == "" || len(several) == 0 {
+		return image.Login{}, nil
+	}
+	var err error
+	login.Host, err = registryOf(several[0])
+	return login, err
 }
 
 // gitHubRegistry is where GitHub keeps images, and takes the token of its jobs.
@@ -165,7 +173,7 @@ func registryOf(reference string) (string, error) {
 // with cosign.
 func (a *app) targetRepository(v values, options []name.Option) (*name.Repository, error) {
 	source, value := "attestation-repository", v.text("attestation-repository")
-	if value == "" {
+	if value == "" && !v.step.alone() {
 		source = "COSIGN_REPOSITORY"
 		value, _ = a.env(source)
 	}

@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -16,15 +14,14 @@ import (
 	"github.com/hallmark-ci/hallmark/policies"
 )
 
-// policies reads and compiles what the input policy names. The login that is given
-// is for the registry of an image.
-func (a *app) policies(ctx context.Context, v values, image string) ([]policy.Policy, error) {
-	return a.compiled(ctx, v, v.list("policy"), image)
+// policies reads and compiles what the input policy names.
+func (a *app) policies(ctx context.Context, v values) ([]policy.Policy, error) {
+	return a.compiled(ctx, v, v.list("policy"))
 }
 
 // compiled reads and compiles policies from where they are.
-func (a *app) compiled(ctx context.Context, v values, named []string, image string) ([]policy.Policy, error) {
-	found, err := a.gatherPolicies(ctx, v, named, image)
+func (a *app) compiled(ctx context.Context, v values, named []string) ([]policy.Policy, error) {
+	found, err := a.gatherPolicies(ctx, v, named)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +29,7 @@ func (a *app) compiled(ctx context.Context, v values, named []string, image stri
 	if len(all) == 0 && len(found.files) > 0 {
 		return nil, fault.Undecidedf("loading policies from %s: there are shared rules (hallmark.lib) and no policy", strings.Join(named, ", "))
 	}
-	return all, policy.CheckParams(all, found.setting.Params)
+	return all, policy.CheckParams(all, found.setting)
 }
 
 // maxPolicyData bounds the file of parameters, in bytes.
@@ -53,18 +50,11 @@ func policySetting(v values) (policy.Setting, error) {
 	if path == "" {
 		return setting, nil
 	}
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxPolicyData {
-		err = fmt.Errorf("the file has %d bytes, the limit is %d (1 MiB)", info.Size(), maxPolicyData)
-	}
+	content, err := policy.ReadFile(path, maxPolicyData)
 	if err != nil {
 		return policy.Setting{}, fault.Usagef("reading the policy data %s: %w", path, err)
 	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return policy.Setting{}, fault.Usagef("reading the policy data %s: %w", path, err)
-	}
-	setting.Params, err = policy.ParseParams(path, content)
+	setting.Params, err = policy.ParseParams(path, []byte(content))
 	return setting, err
 }
 

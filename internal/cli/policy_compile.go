@@ -34,7 +34,7 @@ func (a *app) policyCompileJob(ctx context.Context, v values, args []string) err
 	if err != nil {
 		return err
 	}
-	asked, err := a.compiled(ctx, v, args, "")
+	asked, err := a.compiled(ctx, v, args)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func (a *app) policyLint() *cobra.Command {
 // policyLintJob prints what is found. Findings are a no of the linter: they exit
 // as a denial does.
 func (a *app) policyLintJob(ctx context.Context, v values, args []string) error {
-	gathered, err := a.gatherPolicies(ctx, v, args, "")
+	gathered, err := a.gatherPolicies(ctx, v, args)
 	if err != nil {
 		return err
 	}

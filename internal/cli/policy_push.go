@@ -29,7 +29,7 @@ func (a *app) policyPush() *cobra.Command {
 // tag name it: nobody who asks for the tag ever gets what is not signed.
 func (a *app) policyPushJob(ctx context.Context, v values, args []string) error {
 	reference := strings.TrimPrefix(args[len(args)-1], inRegistry)
-	access, err := a.access(v, reference)
+	access, err := a.access(v)
 	if err != nil {
 		return err
 	}
@@ -137,12 +137,12 @@ func checkSet(ctx context.Context, files []policy.File, setting policy.Setting) 
 	for _, trap := range policy.Check(ctx, all) {
 		traps = append(traps, trap.Place+": "+trap.What)
 	}
-	return traps, policy.CheckParams(all, setting.Params)
+	return traps, policy.CheckParams(all, setting)
 }
 
 // packedAs makes the set of files under their names in it, with the parameters that
 // they are to have.
-func packedAs(files []policy.File, names []string, params map[string]any) (artifact.Packed, error) {
+func packedAs(files []policy.File, names []string, params policy.Params) (artifact.Packed, error) {
 	var all []artifact.File
 	for i, f := range files {
 		all = append(all, artifact.File{Name: names[i], Type: artifact.PolicyType, Text: []byte(f.Text)})

@@ -29,6 +29,9 @@ const (
 	inRegistry = "oci://"
 )
 
+// shippedFolder is where the policies that ship lie in a set.
+const shippedFolder = "hallmark/"
+
 // gathered is what policies are compiled from.
 type gathered struct {
 	files   []policy.File
@@ -37,12 +40,12 @@ type gathered struct {
 
 // gatherPolicies reads policies from where they are, in the order in which they are
 // named, each once.
-func (a *app) gatherPolicies(ctx context.Context, v values, named []string, image string) (gathered, error) {
+func (a *app) gatherPolicies(ctx context.Context, v values, named []string) (gathered, error) {
 	setting, err := policySetting(v)
 	if err != nil {
 		return gathered{}, err
 	}
-	reader := policyReader{app: a, v: v, image: image, params: map[string]any{}, given: setting.Params}
+	reader := policyReader{app: a, v: v, params: map[string]policy.Params{}}
 	for _, source := range named {
 		if err := reader.read(ctx, source); err != nil {
 			return gathered{}, err
@@ -53,8 +56,8 @@ func (a *app) gatherPolicies(ctx context.Context, v values, named []string, imag
 			return gathered{}, err
 		}
 	}
-	maps.Copy(reader.params, setting.Params)
-	setting.Params = reader.params
+	setting.SetParams = reader.params
+	a.tellReplaced(setting)
 	return gathered{files: reader.files, setting: setting}, nil
 }
 
@@ -62,11 +65,9 @@ func (a *app) gatherPolicies(ctx context.Context, v values, named []string, imag
 type policyReader struct {
 	app         *app
 	v           values
-	image       string // whose registry the login that is given is for; empty: none
 	trust       *verify.Trust
 	files       []policy.File
-	params      map[string]any // that came with policies
-	given       map[string]any // that go before these
+	params      map[string]policy.Params // that came with sets, by their artifact
 	withLibrary bool
 }
 
@@ -101,7 +102,7 @@ func (r *policyReader) shipped(name string) error {
 		if err != nil {
 			return fault.Undecidedf("loading policies: %w", err)
 		}
-		r.add(policy.File{Name: shipped + n, Text: text})
+		r.add(policy.File{Name: shipped + n, Text: text, Shipped: n})
 	}
 	r.withLibrary = true
 	return nil
@@ -138,7 +139,7 @@ func (r *policyReader) pull(ctx context.Context, source string) error {
 	if err != nil {
 		return err
 	}
-	access, err := r.app.access(r.v, r.image)
+	access, err := r.app.access(r.v)
 	if err != nil {
 		return err
 	}
@@ -179,21 +180,40 @@ func notLoaded(source string, err error) error {
 // take takes a file of a set.
 func (r *policyReader) take(name, from string, f artifact.File) error {
 	if f.Type == artifact.PolicyType {
-		r.add(policy.File{Name: name, Text: string(f.Text), Artifact: from})
+		r.add(policy.File{Name: name, Text: string(f.Text), Artifact: from, Shipped: shippedIn(f.Name)})
 		return nil
 	}
 	params, err := policy.ParseData(name, f.Text)
 	if err != nil {
 		return err
 	}
-	for key, value := range params {
-		have, taken := r.params[key]
-		if _, given := r.given[key]; taken && !given && !reflect.DeepEqual(have, value) {
-			return fault.Usagef("two sets of policies come with a value of the parameter %s each: say with policy-data which one is meant", plain.Line(key, 100))
-		}
-		r.params[key] = value
-	}
+	r.params[from] = params
 	return nil
+}
+
+// shippedIn returns the NAME of hallmark:NAME by which a file came into a set, if it
+// is one that ships.
+func shippedIn(name string) string {
+	name, inFolder := strings.CutPrefix(strings.TrimSuffix(name, ".rego"), shippedFolder)
+	if !inFolder || !slices.Contains(policies.Names(), name) {
+		return ""
+	}
+	return name
+}
+
+// tellReplaced says where the job gives a parameter another value than the one that a
+// set came with: whoever signed the set meant that one.
+func (a *app) tellReplaced(s policy.Setting) {
+	for _, from := range slices.Sorted(maps.Keys(s.SetParams)) {
+		for _, key := range slices.Sorted(maps.Keys(s.SetParams[from])) {
+			for _, name := range slices.Sorted(maps.Keys(s.SetParams[from][key])) {
+				given, ok := s.Params[key][name]
+				if ok && !reflect.DeepEqual(given, s.SetParams[from][key][name]) {
+					a.note("policy-data sets %s of %s to another value than %s came with", plain.Line(name, 100), plain.Line(key, 100), from)
+				}
+			}
+		}
+	}
 }
 
 // signers returns whose signatures of policies count.
@@ -216,7 +236,7 @@ func (r *policyReader) signers(ctx context.Context) (verify.Trust, error) {
 // that it was named by.
 func setName(source, path string) (string, error) {
 	if rest, ok := strings.CutPrefix(path, shipped); ok {
-		return "hallmark/" + strings.TrimSuffix(rest, ".rego") + ".rego", nil
+		return shippedFolder + strings.TrimSuffix(rest, ".rego") + ".rego", nil
 	}
 	if source == "." {
 		return path, nil

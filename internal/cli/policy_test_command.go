@@ -61,5 +61,8 @@ func runSuite(ctx context.Context, v values, args []string) (policy.Suite, error
 	if err != nil {
 		return policy.Suite{}, err
 	}
+	if err := policy.CheckParams(policy.Compile(files, setting), setting); err != nil {
+		return policy.Suite{}, err
+	}
 	return policy.RunTests(ctx, files, tests, setting)
 }

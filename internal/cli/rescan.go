@@ -35,12 +35,13 @@ func (a *app) rescanJob(ctx context.Context, v values, args []string) error {
 		return fault.Usagef("parallel is %q: it is a number of images, 1 to %d", v.text("parallel"), maxParallel)
 	}
 	if len(args) == 0 {
-		args = strings.Fields(v.text("image")) // one a line, in a host's input
+		args = strings.Fields(strings.Join(v.list("image"), " "))
 	}
 	if len(args) == 0 {
 		return fault.WithHint(fault.Usagef("no image given"), "name one or more: hallmark rescan IMAGE...")
 	}
-	job, err := a.rescanned(ctx, v, args[0])
+	a.tellOtherHosts(v.login.Host, args)
+	job, err := a.rescanned(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -59,10 +60,19 @@ func (a *app) rescanJob(ctx context.Context, v values, args []string) error {
 	return a.tellRescanned(v, format, rows)
 }
 
-// rescanned reads what is asked for of each image. The login that is given is for
-// the registry of the first.
-func (a *app) rescanned(ctx context.Context, v values, first string) (pipeline.Job, error) {
-	rules, err := a.rules(ctx, v, first)
+// tellOtherHosts says which images the login that is given is not for.
+func (a *app) tellOtherHosts(host string, images []string) {
+	for _, reference := range images {
+		if other, err := registryOf(reference); host != "" && err == nil && other != host {
+			a.note("registry-username and registry-password are for %s, where the first image is: %s is asked without", host, other)
+			return
+		}
+	}
+}
+
+// rescanned reads what is asked for of each image.
+func (a *app) rescanned(ctx context.Context, v values) (pipeline.Job, error) {
+	rules, err := a.rules(ctx, v)
 	if err != nil {
 		return pipeline.Job{}, err
 	}
@@ -108,7 +118,8 @@ func (a *app) rescanAll(ctx context.Context, v values, job pipeline.Job, what re
 		all.Go(func() {
 			defer func() { <-slots }()
 			rows[i] = report.Rescanned{Image: reference}
-			rows[i].Result, rows[i].Err = a.rescanOne(ctx, v, job, reference, what)
+			result, err := a.rescanOne(ctx, v, job, reference, what)
+			rows[i].Result, rows[i].Err = a.redactedResult(result), a.redacted(err)
 		})
 	}
 	all.Wait()

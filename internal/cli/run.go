@@ -94,7 +94,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	end := a.section("hallmark run " + p.reference)
 	result, runErr := pipeline.Run(ctx, job, rooms)
 	end()
-	return a.conclude(ctx, v, folder, result, runErr)
+	return a.conclude(ctx, v, folder, a.redactedResult(result), a.redacted(runErr))
 }
 
 // conclude writes the reports, whatever came of the run, and prints the result.
@@ -151,7 +151,7 @@ func (a *app) job(ctx context.Context, v values, p place) (pipeline.Job, error) 
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	rules, err := a.rules(ctx, v, p.reference)
+	rules, err := a.rules(ctx, v)
 	if err != nil {
 		return pipeline.Job{}, err
 	}
@@ -269,7 +269,7 @@ func (a *app) roomsOf(v values, p place) (pipeline.Rooms, error) {
 		Elsewhere:  elsewhere,
 		Signatures: p.signatures,
 		Attached:   p.attached(),
-		Progress:   progress,
+		Progress:   discreet{progress, a},
 		Now:        time.Now,
 	}, nil
 }

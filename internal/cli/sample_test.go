@@ -28,6 +28,8 @@ func sample(kind string) (remote.Taggable, error) {
 		return imageOf(layer(debian()...))
 	case "clean":
 		return imageOf(layer(module("minimist", "1.2.8")))
+	case "unprivileged": // that does not run as root
+		return unprivileged()
 	case "leaky": // a token that a later layer removes
 		return leaky()
 	case "hostile": // a package name that plays with the terminal
@@ -58,6 +60,14 @@ func sampleIndex(kind string) (v1.ImageIndex, error) {
 		return built(true)
 	}
 	return index() // of nothing
+}
+
+func unprivileged() (v1.Image, error) {
+	image, err := imageOf(layer(module("minimist", "1.2.8")))
+	if err != nil {
+		return nil, err
+	}
+	return mutate.Config(image, v1.Config{User: "1000"})
 }
 
 // leaky holds a token that opens nothing, in two so that no tool takes this file for

@@ -161,7 +161,7 @@ func (a *app) namedServices(v values, needed bool) (sign.Services, error) {
 	case !needed || privateURL(v):
 		return sign.Services{}, nil
 	}
-	cache, err := a.cacheDir()
+	cache, err := a.cacheDir(v)
 	if err != nil {
 		return sign.Services{}, err
 	}

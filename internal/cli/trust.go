@@ -129,7 +129,7 @@ func (a *app) loadRoot(v values) (verify.Root, error) {
 		return verify.Root{}, fault.WithHint(fault.Usagef("a private Sigstore is named, and nothing to believe it by"),
 			"give its trusted root with trusted-root")
 	}
-	cache, err := a.cacheDir()
+	cache, err := a.cacheDir(v)
 	if err != nil {
 		return verify.Root{}, err
 	}

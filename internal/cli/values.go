@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"crypto/x509"
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -9,18 +11,21 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/image"
 )
 
 // lookup looks up an environment variable, as os.LookupEnv does.
 type lookup func(name string) (string, bool)
 
-// values answers what an input is set to: by its flag, else by HALLMARK_<NAME>,
-// else by INPUT_<NAME> as GitHub sets it, else by its default. Empty environment
-// variables are unset.
+// values answers what an input is set to: by its flag; else by what the step of a
+// host says; else, unless only the step may say it, by a variable; else by its
+// default. Empty variables are unset.
 type values struct {
 	flags  *pflag.FlagSet
 	env    lookup
 	inputs []input
+	step   step
+	login  image.Login // that the user gives, for the one host that it is for
 }
 
 // switchValue is a flag that is true or false. What it holds is checked where it
@@ -73,6 +78,24 @@ func (v values) checkFlags() error {
 		}
 	})
 	return err
+}
+
+// believeAuthorities lets TLS believe the authorities of the input ca-file. It goes by
+// the variable that the standard library reads them from, which is before the first
+// connection.
+func (v values) believeAuthorities() error {
+	path := v.text("ca-file")
+	if path == "" {
+		return nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return fault.Usagef("reading ca-file: %w", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(content) {
+		return fault.Usagef("reading ca-file: %s holds no certificate in PEM form", path)
+	}
+	return os.Setenv("SSL_CERT_FILE", path)
 }
 
 // text returns the value of an input that is one string.
@@ -134,8 +157,10 @@ func (v values) resolve(in input) []string {
 		}
 		return []string{flag.Value.String()}
 	}
-	upper := strings.ToUpper(in.name)
-	for _, name := range []string{"HALLMARK_" + strings.ReplaceAll(upper, "-", "_"), "INPUT_" + upper} {
+	if entries := v.step.given(in); len(entries) > 0 {
+		return entries
+	}
+	for _, name := range v.step.variables(in) {
 		value, _ := v.env(name)
 		if entries := split(in.kind, value); len(entries) > 0 {
 			return entries

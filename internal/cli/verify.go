@@ -38,7 +38,7 @@ func (a *app) verifyJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
-	asked, err := a.policies(ctx, v, imageOf(v, args))
+	asked, err := a.policies(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -171,5 +171,6 @@ func (a *app) examine(ctx context.Context, v values, args []string) (examined, e
 		return examined{}, err
 	}
 	found, err := pipeline.Examine(ctx, p.attached(), subject, trust)
+	found.Rejected = mapped(found.Rejected, a.redactedRejection)
 	return examined{Examination: found, registry: p.registry, subject: subject, location: location.String(), trust: trust}, err
 }

@@ -18,7 +18,8 @@ import (
 )
 
 // website DIR [FILE] serves a folder over TLS, which the program is told to trust,
-// and sets $SITE to its address and $SUM to the SHA-256 of the file in it.
+// and sets $SITE to its address, $SECRETSITE to that with a login, and $SUM to the
+// SHA-256 of the file in it.
 func website(ts *testscript.TestScript, w *world, args []string) error {
 	server := httptest.NewTLSServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
 	ts.Defer(server.Close)
@@ -29,6 +30,7 @@ func website(ts *testscript.TestScript, w *world, args []string) error {
 	}
 	ts.Setenv("SSL_CERT_FILE", path)
 	ts.Setenv("SITE", server.URL)
+	ts.Setenv("SECRETSITE", strings.Replace(server.URL, "://", "://canary-user:canary-login@", 1))
 	for _, file := range args[1:] {
 		content, err := os.ReadFile(filepath.Join(ts.MkAbs(args[0]), file))
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // rules reads what the gate decides by, and whether it only warns.
-func (a *app) rules(ctx context.Context, v values, image string) (policy.Rules, error) {
+func (a *app) rules(ctx context.Context, v values) (policy.Rules, error) {
 	mode, err := v.oneOf("gate", "enforce", "warn")
 	if err != nil {
 		return policy.Rules{}, err
@@ -40,7 +40,7 @@ func (a *app) rules(ctx context.Context, v values, image string) (policy.Rules, 
 	if err != nil {
 		return policy.Rules{}, err
 	}
-	asked, err := a.policies(ctx, v, image)
+	asked, err := a.policies(ctx, v)
 	if err != nil {
 		return policy.Rules{}, err
 	}
@@ -109,7 +109,7 @@ func (a *app) databases(v values, p place) (*databases, error) {
 
 // database returns the vulnerability database that is asked for, not yet open.
 func (a *app) database(v values, p place) (*databases, error) {
-	cache, err := a.cacheDir()
+	cache, err := a.cacheDir(v)
 	if err != nil {
 		return nil, err
 	}
@@ -135,15 +135,39 @@ func (d *databases) close() error {
 	return d.opened.Close()
 }
 
-// cacheDir returns the folder that databases are kept in between runs.
-func (a *app) cacheDir() (string, error) {
+// cacheDir returns the folder that databases are kept in between runs. A step of a
+// host has one of its own, unless it names another: what earlier steps left in the
+// usual one is not believed.
+func (a *app) cacheDir(v values) (string, error) {
+	if dir := v.text("cache-dir"); dir != "" {
+		return dir, nil
+	}
+	if v.step.alone() {
+		return a.ownCache()
+	}
 	if dir, ok := a.env("XDG_CACHE_HOME"); ok && dir != "" {
 		return filepath.Join(dir, "hallmark"), nil
 	}
 	if home, ok := a.env("HOME"); ok && home != "" {
 		return filepath.Join(home, ".cache", "hallmark"), nil
 	}
-	return "", fault.WithHint(errors.New("finding the cache folder: neither XDG_CACHE_HOME nor HOME is set"), "set XDG_CACHE_HOME")
+	return "", fault.WithHint(errors.New("finding the cache folder: neither XDG_CACHE_HOME nor HOME is set"), "set XDG_CACHE_HOME, or give cache-dir")
+}
+
+// ownCache makes a cache that ends with this invocation.
+func (a *app) ownCache() (string, error) {
+	if a.cache == "" {
+		dir, remove, err := tempDir()
+		if err != nil {
+			return "", err
+		}
+		flush := a.flush
+		a.cache, a.flush = dir, func() {
+			_ = remove() // what is left is temporary
+			flush()
+		}
+	}
+	return a.cache, nil
 }
 
 // tempDir makes a folder for this invocation. The returned function removes it

@@ -51,16 +51,17 @@ func TestParseDataRefuses(t *testing.T) {
 		`{"parms":{}}`:            "field parms is not known",
 		`{"params":[]}`:           "of the wrong type",
 		`{"params":{},"x":1}`:     "field x is not known",
+		`{"params":{"most":1}}`:   "most has no parameters below it",
 		"{\"params\":{}}\n---\n1": "more than one document",
 	} {
 		if _, err := ParseData("data.json", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: want %q, have %v", text, want, err)
 		}
 	}
-	params := map[string]any{"b": []any{"x", 1}, "a": true}
+	params := Params{"p": {"b": []any{"x", 1}, "a": true}}
 	text, err := FormatData(params)
 	must(t, err)
-	if string(text) != `{"params":{"a":true,"b":["x",1]}}` {
+	if string(text) != `{"params":{"p":{"a":true,"b":["x",1]}}}` {
 		t.Error(string(text))
 	}
 	again, err := ParseData("data.json", text)

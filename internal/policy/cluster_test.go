@@ -338,15 +338,16 @@ func shippedPolicies(t *testing.T) []Policy {
 	for _, name := range policies.Names() {
 		text, err := policies.Read(name)
 		must(t, err)
-		files = append(files, File{Name: "hallmark:" + name, Text: text})
+		files = append(files, File{Name: "hallmark:" + name, Text: text, Shipped: name})
 	}
 	library, err := policies.Library()
 	must(t, err)
 	for name, text := range library {
 		files = append(files, File{Name: "hallmark:lib/" + name, Text: text})
 	}
-	return Compile(files, Setting{Params: map[string]any{
-		"allowed": []any{"docker.io/library/*"}, "denied": []any{"AGPL-3.0-only"}, "signers": []any{"key *"},
-		"builders": []any{"https://github.com/*"}, "repositories": []any{"https://github.com/team/*"},
+	return Compile(files, Setting{Params: Params{
+		"base-image": {"allowed": []any{"docker.io/library/*"}}, "licences": {"denied": []any{"AGPL-3.0-only"}},
+		"signed-by":       {"signers": []any{"key *"}},
+		"trusted-builder": {"builders": []any{"https://github.com/*"}, "repositories": []any{"https://github.com/team/*"}},
 	}})
 }

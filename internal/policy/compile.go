@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type Policy struct {
 	imported []File    // the libraries that it uses
 	known    Controls  // that it was compiled with
 	limit    time.Duration
+	strays   *strays
 	problems []string
 }
 
@@ -76,9 +78,10 @@ func (p Policy) ParamsDigest() string {
 
 // Setting is what policies are compiled with.
 type Setting struct {
-	Params   map[string]any // of data.params; what no policy reads is an error
-	Controls Controls       // that policies may claim
-	Limit    time.Duration  // of one evaluation of Check or RunTests; 0: 10 seconds
+	Params    Params            // that the job gives; what no policy reads is an error
+	SetParams map[string]Params // that came with sets of policies, by their artifact; those of the job go before them
+	Controls  Controls          // that policies may claim
+	Limit     time.Duration     // of one evaluation of Check or RunTests; 0: 10 seconds
 }
 
 // Compile turns files into policies, in their order. Files of package
@@ -102,10 +105,12 @@ func Compile(files []File, s Setting) []Policy {
 			policies = append(policies, Policy{parsed: p})
 		}
 	}
+	abandoned := &strays{}
 	for i := range policies {
+		policies[i].strays = abandoned
 		policies[i].known, policies[i].limit = s.Controls, cmp.Or(s.Limit, defaultLimit)
 		if policies[i].module != nil {
-			policies[i].problems = explain(policies[i].build(libraries[policies[i].Artifact], s.Params))
+			policies[i].problems = explain(policies[i].build(libraries[policies[i].Artifact], s))
 		}
 	}
 	return policies
@@ -113,7 +118,7 @@ func Compile(files []File, s Setting) []Policy {
 
 // build compiles the module with the libraries that it imports; its problems are
 // all of those that the compiler finds.
-func (p *Policy) build(libraries map[string]parsed, params map[string]any) error {
+func (p *Policy) build(libraries map[string]parsed, s Setting) error {
 	modules := map[string]*ast.Module{p.File.Name: p.module.Copy()}
 	if p.dialect == Hallmark {
 		addImported(modules, p.module, libraries)
@@ -128,38 +133,38 @@ func (p *Policy) build(libraries map[string]parsed, params map[string]any) error
 	if compiler.Failed() {
 		return compiler.Errors
 	}
-	p.sources, p.reads = modules, readsOf(compiler)
-	if p.dialect == Hallmark {
-		if err := checkDocuments(p.module, compiler); err != nil {
-			return err
-		}
-		if err := p.checkWords(); err != nil {
-			return err
-		}
-		value, err := p.meta.paramsFrom(params, p.wantsParam)
-		if err != nil {
-			return err
-		}
-		p.params = value
+	if err := checkDocuments(p.module, compiler, p.dialect); err != nil {
+		return err
 	}
-	p.compiler = compiler
-	return nil
+	p.sources, p.reads, p.compiler = modules, readsOf(compiler), compiler
+	if p.dialect != Hallmark {
+		return nil
+	}
+	if err := p.checkWords(); err != nil {
+		return err
+	}
+	value, err := p.meta.paramsFrom(s.Params.over(s.SetParams[p.Artifact], p.key()))
+	p.params = value
+	return err
 }
 
 // checkDocuments refuses a policy that refers to what is not there: a shared rule
 // that was not given, or a document that nobody loads. A deny that reads it would
-// never hold.
-func checkDocuments(module *ast.Module, compiler *ast.Compiler) error {
+// never hold. Only the project's own dialect has data.params.
+func checkDocuments(module *ast.Module, compiler *ast.Compiler, dialect Dialect) error {
 	var err error
-	params := ast.Ref{ast.DefaultRootDocument, ast.StringTerm("params")}
+	params, there := ast.Ref{ast.DefaultRootDocument, ast.StringTerm("params")}, "of data there is data.params alone"
+	if dialect != Hallmark {
+		params, there = nil, "there is no data"
+	}
 	for _, compiled := range compiler.Modules {
 		ast.WalkRefs(compiled, func(ref ast.Ref) bool {
-			if err == nil && ref.HasPrefix(ast.DefaultRootRef) && !ref.HasPrefix(params) && len(compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{})) == 0 {
+			if err == nil && ref.HasPrefix(ast.DefaultRootRef) && !(params != nil && ref.HasPrefix(params)) && len(compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{})) == 0 {
 				place := ref[0].Location
 				if place == nil {
 					place = module.Package.Location
 				}
-				err = at(place, "it refers to %s, which is not there: shared rules have to be given, too, and of data there is data.params alone", clean(ref.String()))
+				err = at(place, "it refers to %s, which is not there: shared rules have to be given, too, and %s", clean(ref.String()), there)
 			}
 			return false
 		})
@@ -214,11 +219,21 @@ func explainInto(sentences *reasons, err error) {
 		}
 	case errors.As(err, &all):
 		for _, e := range all {
-			sentences.add(at(e.Location, "%s: %s", e.Code, e.Message).Error())
+			sentences.add(at(e.Location, "%s: %s", e.Code, meant(e)).Error())
 		}
 	case errors.As(err, &one):
-		sentences.add(at(one.Location, "%s: %s", one.Code, one.Message).Error())
+		sentences.add(at(one.Location, "%s: %s", one.Code, meant(one)).Error())
 	default:
 		sentences.add(err.Error())
 	}
+}
+
+// meant returns the words of an error of OPA's. Of a built-in function that no policy
+// may call, OPA only says that it is not defined.
+func meant(e *ast.Error) string {
+	name, undefined := strings.CutPrefix(e.Message, "undefined function ")
+	if why, refused := whyRefused(name); undefined && refused {
+		return fmt.Sprintf("%s: policies may not call it, %s", e.Message, why)
+	}
+	return e.Message
 }

@@ -93,24 +93,6 @@ func noDialect(path ast.Ref, place *ast.Location) error {
 		strings.TrimPrefix(path.String(), "data."))
 }
 
-// capabilities returns what a policy may use: the built-in functions without
-// those that look outside, and no host on the network (nil would mean any). Of
-// the language, Rego v0 has what the Policy Controller's older OPA knows too.
-func capabilities(version ast.RegoVersion) *ast.Capabilities {
-	c := ast.CapabilitiesForThisVersion(ast.CapabilitiesRegoVersion(version))
-	c.AllowNet = []string{}
-	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool {
-		return b.Name == ast.HTTPSend.Name || b.Name == ast.NetLookupIPAddr.Name || b.Name == ast.OPARuntime.Name
-	})
-	if version == ast.RegoV0 {
-		c.Features = slices.DeleteFunc(c.Features, func(f string) bool {
-			return f == ast.FeatureRegoV2 || f == ast.FeatureRegoV2Import
-		})
-		c.FutureKeywords = []string{"contains", "every", "if", "in"}
-	}
-	return c
-}
-
 // at returns an error with its place in the file, in the compiler's form.
 func at(place *ast.Location, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)

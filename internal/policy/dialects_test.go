@@ -251,7 +251,7 @@ deny contains "too old" if data.params.age < 0
 		{"the default", map[string]any{"age": 1}, Pass, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			policies := Compile([]File{{Name: "p.rego", Text: bounded}}, Setting{Params: c.params})
+			policies := Compile([]File{{Name: "p.rego", Text: bounded}}, Setting{Params: Params{"p": c.params}})
 			r := Rules{Policies: policies}.Decide(t.Context(), Evidence{Verified: []verify.Verified{n.scan(t, dirty(), nil)}, Now: today()}).Results[0]
 			if r.Outcome != c.outcome || !slices.Equal(messages(r.Reasons), c.reasons) {
 				t.Errorf("%s with %q", r.Outcome, messages(r.Reasons))
@@ -259,7 +259,7 @@ deny contains "too old" if data.params.age < 0
 		})
 	}
 	policies := Compile([]File{{Name: "p.rego", Text: bounded}}, Setting{})
-	if err := CheckParams(policies, map[string]any{"age": 1, "mx": 2}); err == nil || err.Error() != `policy-data sets "mx", which no policy reads` {
+	if err := CheckParams(policies, Setting{Params: Params{"p": {"age": 1, "mx": 2}}}); err == nil || err.Error() != `policy-data sets "mx" of p, which the policy does not read` {
 		t.Error(err)
 	}
 }

@@ -36,6 +36,7 @@ type evaluation struct {
 	now     time.Time // what time.now_ns says
 	dialect Dialect
 	explain *explanation // nil: nobody asked
+	strays  *strays
 }
 
 // query returns what is asked of a policy. It binds the rule's value, as the
@@ -61,12 +62,6 @@ func (p Policy) prepare(ctx context.Context) (rego.PreparedEvalQuery, error) {
 		rego.Query(p.dialect.query()),
 		rego.StrictBuiltinErrors(true),
 	).PrepareForEval(ctx)
-}
-
-// ask evaluates the policy on an input. name says what that is, for the reasons.
-func (e evaluation) ask(ctx context.Context, input ast.Value, name string) answer {
-	found, err := e.eval(ctx, input, name)
-	return e.answer(found, err, name)
 }
 
 // answer returns what the bindings of an evaluation mean.
@@ -101,21 +96,48 @@ func (d Dialect) rule() string {
 
 // eval returns the bindings of the query, nil where it is undefined.
 func (e evaluation) eval(ctx context.Context, input ast.Value, name string) (rego.Vars, error) {
+	if err := e.strays.full(); err != nil {
+		return nil, err
+	}
 	bounded, cancel := context.WithTimeout(ctx, e.limit)
 	defer cancel()
-	options := []rego.EvalOption{rego.EvalParsedInput(input), rego.EvalTime(e.now), rego.EvalSortSets(true)}
-	results, err := e.query.Eval(bounded, append(options, e.explain.options()...)...)
+	told := e.explain.fresh()
+	said, err := e.strays.await(bounded, func() evaluated { return e.run(bounded, input, told) })
+	if err == nil {
+		e.explain.merge(told) // nobody writes to it any more
+		err = said.err
+	}
+	stuck := errors.Is(err, errStuck)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, fmt.Errorf("the evaluation was stopped: %w", ctx.Err())
+		return nil, stoppedError{why: ctx.Err(), stuck: stuck}
 	case err != nil && bounded.Err() != nil:
-		return nil, lateError{name: name, limit: e.limit}
+		return nil, lateError{name: name, limit: e.limit, stuck: stuck}
 	case err != nil:
 		return nil, fmt.Errorf("the evaluation on %s failed: %s", name, evaluationError(err))
-	case len(results) == 0:
-		return nil, nil
 	}
-	return results[0].Bindings, nil
+	return said.found, nil
+}
+
+// evaluated is what one run of a query came to.
+type evaluated struct {
+	found rego.Vars // nil: undefined
+	err   error
+}
+
+// run evaluates the query. A built-in function that panics fails.
+func (e evaluation) run(ctx context.Context, input ast.Value, told *explanation) (out evaluated) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = evaluated{err: fmt.Errorf("it panicked: %v", p)}
+		}
+	}()
+	options := []rego.EvalOption{rego.EvalParsedInput(input), rego.EvalTime(e.now), rego.EvalSortSets(true)}
+	results, err := e.query.Eval(ctx, append(options, told.options()...)...)
+	if err != nil || len(results) == 0 {
+		return evaluated{err: err}
+	}
+	return evaluated{found: results[0].Bindings}
 }
 
 // evaluationError returns OPA's words for why an evaluation failed, with file
@@ -132,9 +154,30 @@ func evaluationError(err error) string {
 type lateError struct {
 	name  string // of what it was about
 	limit time.Duration
+	stuck bool // it was left behind
 }
 
 // Error implements error.
 func (e lateError) Error() string {
+	if e.stuck {
+		return fmt.Sprintf("the evaluation on %s did not stop at the limit of %s and was abandoned: a built-in function does not come to an end", e.name, e.limit)
+	}
 	return fmt.Sprintf("the evaluation on %s was stopped after the limit of %s", e.name, e.limit)
+}
+
+// stoppedError is the end of an evaluation that the run was over for.
+type stoppedError struct {
+	why   error // of the run's context
+	stuck bool  // it was left behind
+}
+
+// Error implements error.
+func (e stoppedError) Error() string { return fmt.Sprintf("the evaluation was stopped: %v", e.why) }
+
+// isStuck reports whether an evaluation was abandoned: another one of the same policy
+// would be, too.
+func isStuck(err error) bool {
+	late, isLate := errors.AsType[lateError](err)
+	stopped, isStopped := errors.AsType[stoppedError](err)
+	return isLate && late.stuck || isStopped && stopped.stuck
 }

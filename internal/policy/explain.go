@@ -31,9 +31,9 @@ func (r Rules) explain(p Policy) *explanation {
 		return nil
 	}
 	x := &explanation{sources: map[string][]string{}, rules: p.rules}
-	x.sources[p.File.Name] = strings.Split(p.Text, "\n")
+	x.sources[p.File.Name] = strings.Split(p.source(), "\n")
 	for _, f := range p.imported {
-		x.sources[f.Name] = strings.Split(f.Text, "\n")
+		x.sources[f.Name] = strings.Split(f.source(), "\n")
 	}
 	return x
 }
@@ -45,6 +45,25 @@ func (x *explanation) options() []rego.EvalOption {
 		return nil
 	}
 	return []rego.EvalOption{rego.EvalQueryTracer(x), rego.EvalRuleIndexing(false), rego.EvalEarlyExit(false)}
+}
+
+// fresh returns an explanation for one evaluation, to be merged when that has ended.
+func (x *explanation) fresh() *explanation {
+	if x == nil {
+		return nil
+	}
+	return &explanation{sources: x.sources, rules: x.rules}
+}
+
+// merge takes the steps of another explanation.
+func (x *explanation) merge(other *explanation) {
+	if x == nil {
+		return
+	}
+	for _, step := range other.steps {
+		x.take(step)
+	}
+	x.more += other.more
 }
 
 // list returns the steps, and how many are left out.
@@ -104,7 +123,12 @@ func (x *explanation) add(e topdown.Event, what string) {
 	if values := values(e, line); len(values) > 0 {
 		step += ", where " + strings.Join(values, ", ")
 	}
-	switch step = clean(step); {
+	x.take(clean(step))
+}
+
+// take keeps a step once, up to the limit.
+func (x *explanation) take(step string) {
+	switch {
 	case slices.Contains(x.steps, step):
 	case len(x.steps) >= maxSteps:
 		x.more++

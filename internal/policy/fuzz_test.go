@@ -186,7 +186,7 @@ func FuzzMetadata(f *testing.F) {
 // FuzzParams feeds any text as parameters: what is accepted is accepted again as it
 // travels with a set of policies, and comes to the same.
 func FuzzParams(f *testing.F) {
-	for _, seed := range []string{"", "a: 1", "{\"a\": [1.5, \"x\", null, {\"b\": true}]}", "a: &x [1]\nb: *x", "1: 2", "a: 2026-01-01", "a: .inf", "a: !!binary aGk=", "a: 0x10"} {
+	for _, seed := range []string{"", "a: 1", "p: {a: 1}", "p: {\"a\": [1.5, \"x\", null, {\"b\": true}]}", "p:\n  a: &x [1]\n  b: *x", "1: {2: 3}", "p: {a: 2026-01-01}", "p: {a: .inf}", "p: {a: !!binary aGk=}", "p: {a: 0x10}", "\ufeffp: {}"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -43,6 +43,9 @@ func (r Rules) decideJoined(ctx context.Context, p Policy, together *joined) Res
 			denied.addAll(said["deny"])
 			warned.addAll(said["warn"])
 			unknown.addAll(said["undecided"])
+			if isStuck(err) {
+				break
+			}
 		}
 	}
 	denied, result.Waived = r.waive(p.Name(), denied)
@@ -98,7 +101,7 @@ func (r Rules) askJoined(ctx context.Context, p Policy, together *joined, image 
 	if err != nil {
 		return nil, fmt.Errorf("the policy could not be prepared: %w", err)
 	}
-	e := evaluation{query: query, limit: cmp.Or(r.Limit, defaultLimit), now: together.evidence.Now, dialect: Hallmark, explain: explain}
+	e := evaluation{query: query, limit: cmp.Or(r.Limit, defaultLimit), now: together.evidence.Now, dialect: Hallmark, explain: explain, strays: p.strays}
 	found, err := e.eval(ctx, input, "what was verified")
 	if err != nil {
 		return nil, err

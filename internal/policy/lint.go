@@ -153,7 +153,7 @@ func (p Policy) passesEmpty(ctx context.Context, now time.Time) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	e := evaluation{query: query, limit: p.limit, now: now, dialect: p.dialect}
+	e := evaluation{query: query, limit: p.limit, now: now, dialect: p.dialect, strays: p.strays}
 	statement := ast.NewObject(
 		[2]*ast.Term{ast.StringTerm("predicateType"), ast.StringTerm(p.meta.predicateType)},
 		[2]*ast.Term{ast.StringTerm("predicate"), ast.ObjectTerm()},
@@ -182,7 +182,7 @@ func (p Policy) passesOnNothing(ctx context.Context, now time.Time) (bool, error
 			attestations.Insert(ast.StringTerm(attest.ShortType(uri)), ast.ArrayTerm(empty))
 		}
 	}
-	e := evaluation{query: query, limit: p.limit, now: now, dialect: Hallmark}
+	e := evaluation{query: query, limit: p.limit, now: now, dialect: Hallmark, strays: p.strays}
 	found, err := e.eval(ctx, input, "nothing")
 	denied, ok := found["deny"].([]any)
 	unknown, _ := found["undecided"].([]any)

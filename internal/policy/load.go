@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
 )
@@ -126,18 +128,26 @@ func isPolicy(name string) bool {
 	return strings.HasSuffix(name, ".rego") && !strings.HasSuffix(name, "_test.rego")
 }
 
-func read(path string) (string, error) {
-	file, err := os.Open(path)
+func read(path string) (string, error) { return ReadFile(path, MaxPolicySize) }
+
+// pipeLimit is how long a pipe may take to say something.
+const pipeLimit = 10 * time.Second
+
+// ReadFile returns the text of a file of at most limit bytes. A pipe, as a shell makes
+// one for <(command), is waited for, and not for ever. Its errors do not name the file.
+func ReadFile(path string, limit int64) (string, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a named pipe that nobody writes to would never open
 	if err != nil {
 		return "", cause(err)
 	}
 	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, MaxPolicySize+1))
+	_ = file.SetReadDeadline(time.Now().Add(pipeLimit)) // files on a disk have none, and need none
+	content, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
 		return "", cause(err)
 	}
-	if len(content) > MaxPolicySize {
-		return "", fmt.Errorf("the file is over the limit of %d bytes (256 KiB)", MaxPolicySize)
+	if int64(len(content)) > limit {
+		return "", fmt.Errorf("the file is over the limit of %d bytes (%d KiB)", limit, limit>>10)
 	}
 	return string(content), nil
 }

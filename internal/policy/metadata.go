@@ -1,12 +1,10 @@
 package policy
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -14,8 +12,8 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/strict"
 )
 
-// metadata is what a file's METADATA annotations say, at whichever package or
-// rule they stand.
+// metadata is what a file's METADATA annotations say. What is about the whole policy
+// stands above the package; texts, severity and controls may stand at a rule, too.
 type metadata struct {
 	title         string
 	description   string
@@ -27,14 +25,12 @@ type metadata struct {
 	params        map[string]parameter // by name
 }
 
-// parameter is a value that users set with policy-data.
-type parameter struct {
-	preset ast.Value // nil: it must be given
-}
-
 // readMetadata reads the annotations of a module.
 func readMetadata(module *ast.Module, controls Controls) (metadata, error) {
 	m := metadata{params: map[string]parameter{}}
+	if err := checkAnnotations(module); err != nil {
+		return metadata{}, err
+	}
 	for _, a := range module.Annotations {
 		if m.title == "" {
 			m.title = clean(a.Title)
@@ -44,7 +40,7 @@ func readMetadata(module *ast.Module, controls Controls) (metadata, error) {
 		}
 		for _, key := range slices.Sorted(maps.Keys(a.Custom)) {
 			if err := m.read(key, a.Custom[key], controls); err != nil {
-				return metadata{}, at(a.Location, "custom.%s: %w", key, err)
+				return metadata{}, at(a.Location, "custom.%s: %w", clean(key), err)
 			}
 		}
 	}
@@ -83,8 +79,8 @@ func (m *metadata) read(key string, value any, controls Controls) (err error) {
 // differ are refused: the file is one policy.
 func (m *metadata) readType(value any) error {
 	word, ok := value.(string)
-	if !ok {
-		return errors.New("it is not a string")
+	if !ok || word == "" {
+		return errors.New("it does not name a type: write a short name, such as vuln, or a URI")
 	}
 	uri, err := attest.ParseType(word)
 	if err != nil {
@@ -111,28 +107,6 @@ func (m *metadata) readControls(value any, known Controls) error {
 			return err
 		}
 		m.controls = append(m.controls, c)
-	}
-	return nil
-}
-
-func (m *metadata) readParams(value any) error {
-	var params map[string]struct {
-		Default     json.RawMessage `json:"default"`
-		Description string          `json:"description"`
-	}
-	if err := strict.Value(value, &params); err != nil {
-		return fmt.Errorf("it is not of the form NAME: {default, description}: %w", err)
-	}
-	for name, p := range params {
-		var preset ast.Value
-		if p.Default != nil {
-			v, err := ast.ValueFromReader(strings.NewReader(string(p.Default)))
-			if err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			preset = v
-		}
-		m.params[name] = parameter{preset: preset}
 	}
 	return nil
 }

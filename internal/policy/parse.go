@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -13,7 +14,15 @@ type File struct {
 	Name     string // the path as it was found, with forward slashes, or the address
 	Text     string
 	Artifact string // that it is from, pinned, as oci://REPOSITORY@sha256:…; empty: none
+	Shipped  string // NAME of hallmark:NAME, also where it came in a set; empty: somebody else's
 }
+
+// byteOrderMark is what some editors put before the text of a file. To OPA it is no
+// part of Rego, and to people it cannot be seen.
+const byteOrderMark = "\ufeff"
+
+// source returns the text as Rego has it.
+func (f File) source() string { return strings.TrimPrefix(f.Text, byteOrderMark) }
 
 // parsed is a file that is Rego, in a dialect.
 type parsed struct {
@@ -25,8 +34,8 @@ type parsed struct {
 
 // parse reads a file. The package decides which Rego it is read as.
 func parse(f File, controls Controls) (parsed, error) {
-	m := declared(f.Text)
-	module, err := ast.ParseModuleWithOpts(f.Name, f.Text, ast.ParserOptions{
+	m := declared(f.source())
+	module, err := ast.ParseModuleWithOpts(f.Name, f.source(), ast.ParserOptions{
 		ProcessAnnotation: true, RegoVersion: m.version, Capabilities: capabilities(m.version),
 	})
 	switch {
@@ -71,12 +80,12 @@ func declared(text string) manner {
 // secondPackage explains a file that could not be parsed, if it declares more
 // than one package.
 func secondPackage(f File) error {
-	all := packageLine().FindAllStringSubmatchIndex(f.Text, 2)
+	all := packageLine().FindAllStringSubmatchIndex(f.source(), 2)
 	if len(all) < 2 {
 		return nil
 	}
 	line := 1
-	for _, r := range f.Text[:all[1][2]] {
+	for _, r := range f.source()[:all[1][2]] {
 		if r == '\n' {
 			line++
 		}

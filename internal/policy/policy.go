@@ -24,9 +24,10 @@
 // failed, of another shape, or not there in time. Undecided is never a pass.
 //
 // In three points Hallmark is stricter than the controller: a built-in function
-// that fails fails the evaluation, instead of being undefined; http.send,
-// net.lookup_ip_addr and opa.runtime do not exist, and nothing else reaches the
-// network; and the time of an evaluation is bounded. In one it differs: the
+// that fails fails the evaluation, instead of being undefined; there are only the
+// functions that somebody has looked at (allowedBuiltins), none of which reads a
+// file, the environment or the network; and the time of an evaluation is bounded,
+// also where a function does not come to an end. In one it differs: the
 // controller passes SBOMs, scans and provenance through its own types first,
 // which drops fields that they do not know. Here input is what was signed.
 //

@@ -88,10 +88,6 @@ func TestPolicyThatPasses(t *testing.T) {
 			policy: "# METADATA\n# title: t\n# custom:\n#   predicateType: spdx\npackage sigstore\nisCompliant { input.predicate }\n",
 		},
 		{
-			name: "type at the rule", verified: []verify.Verified{first, n.object(t, attest.TypeRelease, `{}`)}, considered: 1,
-			policy: "package sigstore\n\n# METADATA\n# custom:\n#   predicateType: https://in-toto.io/attestation/release/v0.1\nisCompliant { input.predicate }\n",
-		},
-		{
 			name: "one true beats every failure", verified: []verify.Verified{first}, considered: 1,
 			policy: `package sigstore` + "\n" + `isCompliant = {{"result": false, "error": "no"}, {"result": true}}`,
 		},

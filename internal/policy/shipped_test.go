@@ -20,7 +20,7 @@ func shippedPolicy(t testing.TB, name string, params map[string]any) Policy {
 	t.Helper()
 	text, err := policies.Read(name)
 	must(t, err)
-	files := []File{{Name: "hallmark:" + name, Text: text}}
+	files := []File{{Name: "hallmark:" + name, Text: text, Shipped: name}}
 	library, err := policies.Library()
 	must(t, err)
 	for file, text := range library {
@@ -30,11 +30,12 @@ func shippedPolicy(t testing.TB, name string, params map[string]any) Policy {
 	must(t, err)
 	known, err := ParseControls(controls)
 	must(t, err)
-	compiled := Compile(files, Setting{Params: params, Controls: known})
+	setting := Setting{Params: Params{name: params}, Controls: known}
+	compiled := Compile(files, setting)
 	if len(compiled) != 1 || len(compiled[0].Problems()) > 0 {
 		t.Fatalf("%s: %d policies, %q", name, len(compiled), compiled[0].Problems())
 	}
-	must(t, CheckParams(compiled, params))
+	must(t, CheckParams(compiled, setting))
 	return compiled[0]
 }
 
@@ -144,7 +145,7 @@ func TestShippedParameters(t *testing.T) {
 		if r.Outcome == Pass || !slices.Equal(p.unset(), want) {
 			t.Errorf("%s without parameters: %s, unset are %q", name, r.Outcome, p.unset())
 		}
-		if err := CheckParams([]Policy{p}, map[string]any{"misspelt": 1}); err == nil {
+		if err := CheckParams([]Policy{p}, Setting{Params: Params{name: {"misspelt": 1}}}); err == nil {
 			t.Errorf("%s takes any parameter", name)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
@@ -116,7 +117,7 @@ func together(test File, policies []File) (map[string]*ast.Module, error) {
 	about := strings.TrimSuffix(own.Package.Path.String(), "_test")
 	modules := map[string]*ast.Module{test.Name: own}
 	for _, f := range policies {
-		if declared(f.Text).version != version {
+		if declared(f.source()).version != version {
 			continue
 		}
 		module, _, err := parseAny(f)
@@ -134,8 +135,8 @@ func together(test File, policies []File) (map[string]*ast.Module, error) {
 }
 
 func parseAny(f File) (*ast.Module, ast.RegoVersion, error) {
-	version := declared(f.Text).version
-	module, err := ast.ParseModuleWithOpts(f.Name, f.Text, ast.ParserOptions{
+	version := declared(f.source()).version
+	module, err := ast.ParseModuleWithOpts(f.Name, f.source(), ast.ParserOptions{
 		ProcessAnnotation: true, RegoVersion: version, Capabilities: capabilities(version),
 	})
 	if err == nil && module == nil {
@@ -149,41 +150,73 @@ func parseAny(f File) (*ast.Module, ast.RegoVersion, error) {
 
 // run runs the tests of one file.
 func (s *Suite) run(ctx context.Context, test File, modules map[string]*ast.Module, setting Setting) (cover.Report, error) {
-	params := map[string]any{}
-	for _, module := range modules {
-		meta, err := readMetadata(module, setting.Controls)
-		if err != nil {
-			return cover.Report{}, fmt.Errorf("running the tests: %w", err)
-		}
-		value, err := meta.paramsFrom(setting.Params, func(string) bool { return true })
-		if err != nil {
-			return cover.Report{}, fmt.Errorf("running the tests: %w", err)
-		}
-		if given, err := ast.JSON(value); err == nil {
-			more, _ := given.(map[string]any)
-			maps.Copy(params, more)
-		}
+	params, err := testParams(modules, setting)
+	if err != nil {
+		return cover.Report{}, err
 	}
-	version := declared(test.Text).version
+	version := declared(test.source()).version
 	tracer := cover.New()
 	store := inmem.NewFromObject(map[string]any{"params": params})
 	txn, err := store.NewTransaction(ctx)
 	if err != nil {
 		return cover.Report{}, fmt.Errorf("running the tests: %w", err)
 	}
-	defer store.Abort(ctx, txn)
+	limit := cmp.Or(setting.Limit, defaultLimit)
 	results, err := tester.NewRunner().
 		SetCompiler(ast.NewCompiler().WithCapabilities(capabilities(version)).WithDefaultRegoVersion(version)).
 		SetDefaultRegoVersion(version).SetStore(store).SetModules(modules).
-		SetCoverageQueryTracer(tracer).RaiseBuiltinErrors(true).SetTimeout(cmp.Or(setting.Limit, defaultLimit)).
+		SetCoverageQueryTracer(tracer).RaiseBuiltinErrors(true).SetTimeout(limit).
 		RunTests(ctx, txn)
 	if err != nil {
+		store.Abort(ctx, txn)
 		return cover.Report{}, fmt.Errorf("running the tests of %s: %s", test.Name, strings.Join(explain(err), "; "))
 	}
-	for r := range results {
-		s.Tests = append(s.Tests, resultOf(test, r))
+	if err := s.collect(ctx, test, results, limit); err != nil {
+		return cover.Report{}, err // the test that is stuck still uses the store and the tracer
 	}
+	store.Abort(ctx, txn)
 	return tracer.Report(modules), nil
+}
+
+// testParams returns data.params for the tests of a file: those of the policies that
+// it is about.
+func testParams(modules map[string]*ast.Module, setting Setting) (map[string]any, error) {
+	params := map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
+		module := modules[name]
+		meta, err := readMetadata(module, setting.Controls)
+		if err != nil {
+			return nil, fmt.Errorf("running the tests: %w", err)
+		}
+		own, _ := mannerOf(module.Package.Path)
+		value, err := meta.paramsFrom(setting.Params[parsed{module: module, manner: own}.key()])
+		if err != nil {
+			return nil, fault.Undecidedf("running the tests: %s: %w", name, err)
+		}
+		if given, err := ast.JSON(value); err == nil {
+			more, _ := given.(map[string]any)
+			maps.Copy(params, more)
+		}
+	}
+	return params, nil
+}
+
+// collect takes the results of the tests as they come. The runner ends a test at its
+// limit; one that does not heed that is not waited for.
+func (s *Suite) collect(ctx context.Context, test File, results <-chan *tester.Result, limit time.Duration) error {
+	for {
+		select {
+		case r, more := <-results:
+			if !more {
+				return nil
+			}
+			s.Tests = append(s.Tests, resultOf(test, r))
+		case <-time.After(limit + grace):
+			return fmt.Errorf("running the tests of %s: one did not stop at the limit of %s: a built-in function does not come to an end", test.Name, limit)
+		case <-ctx.Done():
+			return fmt.Errorf("running the tests of %s: %w", test.Name, ctx.Err())
+		}
+	}
 }
 
 func resultOf(test File, r *tester.Result) TestResult {

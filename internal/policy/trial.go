@@ -45,7 +45,7 @@ func (r Rules) newTrial(ctx context.Context, p Policy, e Evidence) *trial {
 		t.breaks(fmt.Sprintf("the policy could not be prepared: %v", err))
 		return t
 	}
-	t.evaluation = evaluation{query: query, limit: cmp.Or(r.Limit, defaultLimit), now: e.Now, dialect: p.dialect, explain: r.explain(p)}
+	t.evaluation = evaluation{query: query, limit: cmp.Or(r.Limit, defaultLimit), now: e.Now, dialect: p.dialect, explain: r.explain(p), strays: p.strays}
 	return t
 }
 
@@ -161,7 +161,9 @@ func tryAll(ctx context.Context, trials []*trial, v verify.Verified) {
 			}
 			input = decoded
 		}
-		t.take(t.evaluation.ask(ctx, t.policy.view(input), name))
+		found, err := t.evaluation.eval(ctx, t.policy.view(input), name)
+		t.take(t.evaluation.answer(found, err, name))
+		t.broken = t.broken || isStuck(err)
 	}
 }
 

@@ -2,7 +2,8 @@
 # title: Built where and from what it should be
 # description: >-
 #   Signed SLSA provenance says that a builder that you trust built the image, from a repository and a branch that you name. An image that
-#   somebody built on a laptop, or from a fork, has none.
+#   somebody built on a laptop has none. Provenance that Hallmark made also says whose change was built, and whether the workspace was at
+#   the commit that it names: a fork and another commit are denied, and what is not known is undecided.
 # custom:
 #   severity: high
 #   fix: build in the pipeline that is meant for it, and attach its provenance
@@ -22,6 +23,7 @@
 #     builders: {type: strings, description: "ids of builders, with patterns: https://github.com/actions/runner/*"}
 #     repositories: {type: strings, description: "addresses of repositories, with patterns: https://github.com/example/*"}
 #     branches: {default: [], type: strings, description: "names of branches, with patterns; [] is any branch and any tag"}
+#     unknown_workspace: {default: false, type: boolean, description: "true accepts provenance of a job that had no repository checked out, so that nobody knows from which commit the image is"}
 package hallmark.trusted_builder
 
 import data.hallmark.lib.builds
@@ -46,10 +48,53 @@ deny contains {"msg": sprintf("built from %s, which is not allowed", [repository
 	not texts.matches(data.params.repositories, repository)
 }
 
-deny contains {"msg": sprintf("built from %s, which is no branch that is allowed", [ref]), "resource": builds.source.repository} if {
-	count(data.params.branches) > 0
-	not branch
-	ref := json.marshal(builds.source.ref)
+deny contains "built from a fork, and the provenance does not say which" if {
+	builds.fork
+	not builds.head
 }
 
-branch if texts.matches(data.params.branches, builds.branch)
+undecided contains {"msg": sprintf("the provenance does not say whose change was built: %v", [why]), "fix": unknown_fix} if {
+	builds.ours
+	not builds.head
+	not builds.fork
+	why := object.get(builds.definition, ["externalParameters", "head", "unknown"], "it has no field head")
+}
+
+deny contains {"msg": sprintf("the workspace was at the commit %v, which is none that the provenance names", [commit]), "id": "workspace"} if {
+	builds.workspace.atCommit == "no"
+	commit := object.get(builds.workspace, "head", "")
+}
+
+undecided contains {"msg": "the provenance does not say whether the workspace was at the commit that it names", "id": "workspace", "fix": unknown_fix} if {
+	builds.ours
+	not known
+	not permitted
+}
+
+known if builds.workspace.atCommit in {"yes", "no"}
+
+permitted if {
+	data.params.unknown_workspace == true
+	builds.workspace.git == false
+}
+
+unknown_fix := "check out the repository in the job that makes the provenance, for an event that says whose commit it is about"
+
+deny contains {"msg": sprintf("built from %s, which is no branch that is allowed", [json.marshal(ref)]), "resource": builds.source.repository} if {
+	count(data.params.branches) > 0
+	some ref in builds.refs
+	not branch(ref)
+}
+
+deny contains {"msg": sprintf("built for the request %v, which is no branch", [builds.request]), "resource": builds.source.repository} if {
+	count(data.params.branches) > 0
+	builds.request
+}
+
+deny contains "the provenance does not say which branch the change comes from" if {
+	count(data.params.branches) > 0
+	builds.head
+	not builds.head.ref
+}
+
+branch(ref) if texts.matches(data.params.branches, builds.branch(ref))

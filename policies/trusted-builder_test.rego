@@ -66,3 +66,85 @@ test_denies_an_empty_one if {
 	denied({}, ["main"]) == {"the provenance names no builder", "the provenance does not say what was built"}
 	denied({"buildDefinition": {}, "runDetails": {"builder": {"id": ""}}}, []) == {"the provenance names no builder", "the provenance does not say what was built"}
 }
+
+# As Hallmark makes it in a job of GitHub's.
+made := {
+	"buildDefinition": {
+		"buildType": "https://hallmark-ci.github.io/build/ci-job/v1",
+		"externalParameters": {
+			"repository": "https://github.com/example/app", "ref": "refs/heads/main", "branch": "main",
+			"head": {"repository": "https://github.com/example/app", "ref": "refs/heads/main", "commit": "a"},
+		},
+		"internalParameters": {"workspace": {"git": true, "head": "a", "atCommit": "yes"}},
+		"resolvedDependencies": [{"name": "source", "uri": "git+https://github.com/example/app@refs/heads/main", "digest": {"gitCommit": "a"}}],
+	},
+	"runDetails": {"builder": {"id": "https://github.com/actions/runner/github-hosted"}},
+}
+
+changed(path, value) := json.patch(made, [{"op": "add", "path": sprintf("/buildDefinition/%s", [path]), "value": value}])
+
+unknown(provenance, params) := {messages_test.message(d) |
+	some d in trusted_builder.undecided with input.provenance as provenance
+		with data.params as object.union({"builders": ["*"], "repositories": ["*"], "branches": []}, params)
+}
+
+test_passes_what_is_made_here if {
+	denied(made, ["main"]) == set()
+	unknown(made, {}) == set()
+	denied(changed("externalParameters/head/repository", "https://github.com/example/app.git"), ["main"]) == set()
+}
+
+test_denies_a_fork if {
+	fork := {"repository": "https://github.com/eve/app", "ref": "refs/heads/main", "commit": "b"}
+	denied(changed("externalParameters/head", fork), ["main"]) == {"built from https://github.com/eve/app, which is not allowed"}
+	denied(changed("externalParameters/request", {"number": "7", "fork": true}), []) == set()
+	gone := json.patch(changed("externalParameters/request", {"number": "7", "fork": true}), [{
+		"op": "replace", "path": "/buildDefinition/externalParameters/head",
+		"value": {"unknown": "it is gone"},
+	}])
+	denied(gone, []) == {"built from a fork, and the provenance does not say which"}
+	unknown(gone, {}) == set()
+}
+
+test_denies_another_commit if {
+	denied(changed("internalParameters/workspace", {"git": true, "head": "c", "atCommit": "no"}), []) == {"the workspace was at the commit c, which is none that the provenance names"}
+}
+
+test_undecided_about_what_is_unknown if {
+	unknown(changed("externalParameters/head", {"unknown": "no event"}), {}) == {"the provenance does not say whose change was built: no event"}
+	unknown(json.remove(made, ["buildDefinition/externalParameters/head"]), {}) == {"the provenance does not say whose change was built: it has no field head"}
+	unknown(changed("externalParameters/head", "main"), {}) == {"the provenance does not say whose change was built: it has no field head"}
+	unknown(changed("externalParameters/head/commit", ""), {}) == {"the provenance does not say whose change was built: it has no field head"}
+
+	workspace := "the provenance does not say whether the workspace was at the commit that it names"
+	every w in [{}, {"git": true, "atCommit": "unknown"}, {"git": true, "head": "a"}, {"git": false, "atCommit": "unknown"}] {
+		unknown(changed("internalParameters/workspace", w), {}) == {workspace}
+	}
+	unknown(json.remove(made, ["buildDefinition/internalParameters"]), {}) == {workspace}
+	unknown(changed("internalParameters/workspace", {"git": false, "atCommit": "unknown"}), {"unknown_workspace": true}) == set()
+	unknown(changed("internalParameters/workspace", {"git": true, "atCommit": "unknown"}), {"unknown_workspace": true}) == {workspace}
+}
+
+# A request can run on its target's ref, and come from a branch of the same name.
+test_denies_a_request_where_branches_are_named if {
+	request := changed("externalParameters/request", {"number": "7", "fork": false})
+	denied(request, ["main"]) == {"built for the request 7, which is no branch"}
+	denied(request, []) == set()
+	denied(changed("externalParameters/head/ref", "refs/heads/feature"), ["main"]) == {`built from "refs/heads/feature", which is no branch that is allowed`}
+	denied(json.remove(made, ["buildDefinition/externalParameters/head/ref"]), ["main"]) == {"the provenance does not say which branch the change comes from"}
+	denied(changed("externalParameters/ref", "refs/pull/7/merge"), ["main"]) == {`built from "refs/pull/7/merge", which is no branch that is allowed`}
+}
+
+# The name of a branch can hold what looks like another's.
+test_denies_a_branch_that_ends_in_another if {
+	uri := "git+https://github.com/example/app@refs/heads/x@refs/heads/main"
+	buildkit_of_x := {"builder": {"id": "https://github.com/actions/runner/1"}, "materials": [{"uri": uri}]}
+	denied(buildkit_of_x, ["main"]) == {`built from "refs/heads/x@refs/heads/main", which is no branch that is allowed`}
+}
+
+# What another builder's provenance does not say is no mismatch.
+test_asks_nobody_else if {
+	every provenance in [github, gitlab({}), older, buildkit] {
+		unknown(provenance, {}) == set()
+	}
+}

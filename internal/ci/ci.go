@@ -16,6 +16,7 @@ package ci
 import (
 	"io"
 	"os"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -81,6 +82,8 @@ type Context struct {
 	Event         Event   `json:"event,omitempty"`
 	EventName     string  `json:"eventName,omitempty"` // in the host's own words
 
+	Head Head `json:"head"` // whose change is built
+
 	// Of a pull or merge request.
 	RequestNumber string `json:"requestNumber,omitempty"`
 	SourceBranch  string `json:"sourceBranch,omitempty"`
@@ -114,27 +117,19 @@ func Detect(env Lookup) Context {
 	case f.text("JENKINS_URL") != "":
 		return jenkinsContext(f)
 	}
-	return Context{Host: None}
+	return Context{Host: None, Head: Head{Unknown: "this is no CI job"}}
 }
-
-// maxEvent bounds GitHub's event file, in bytes.
-const maxEvent = 32 << 20
 
 // Discover is Detect, completed by GitHub's event file. One that cannot be read
 // tells nothing.
 func Discover(env Lookup) Context {
 	c := Detect(env)
-	path := facts{env}.text("GITHUB_EVENT_PATH")
-	if c.Event != EventPullRequest || c.Host != GitHub || path == "" {
+	if c.Host != GitHub || c.Head.Unknown == "" {
 		return c
 	}
-	file, err := os.Open(path)
+	payload, err := readEvent(facts{env}.text("GITHUB_EVENT_PATH"))
 	if err != nil {
-		return c
-	}
-	defer file.Close() //nolint:errcheck // only read from
-	payload, err := io.ReadAll(io.LimitReader(file, maxEvent+1))
-	if err != nil || len(payload) > maxEvent {
+		c.Head = Head{Unknown: err.Error()}
 		return c
 	}
 	return c.WithEvent(payload)

@@ -2,8 +2,6 @@ package ci_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -53,13 +51,14 @@ func TestEachHostSaysWhatTheJobIs(t *testing.T) {
 		env  vars
 		want ci.Context
 	}{
-		"none": {vars{"GITHUB_SHA": "1f0c", "CI": "true"}, ci.Context{Host: ci.None}},
+		"none": {vars{"GITHUB_SHA": "1f0c", "CI": "true"}, ci.Context{Host: ci.None, Head: ci.Head{Unknown: "this is no CI job"}}},
 		"github": {gitHub, ci.Context{
 			Host: ci.GitHub, ServerURL: "https://github.com", Repository: "team/shop", RepositoryURL: "https://github.com/team/shop",
 			Ref: "refs/heads/main", RefType: ci.RefBranch, Branch: "main", Protected: new(true), Commit: "1f0c",
 			Event: ci.EventPush, EventName: "push", Workflow: "team/shop/.github/workflows/ci.yml@refs/heads/main",
 			RunID: "77", RunAttempt: "2", RunURL: "https://github.com/team/shop/actions/runs/77", JobID: "build", JobName: "build",
 			Runner: "github-hosted", Actor: "ada", Workspace: "/github/workspace",
+			Head: ci.Head{Repository: "team/shop", RepositoryURL: "https://github.com/team/shop", Ref: "refs/heads/main", Commit: "1f0c"},
 		}},
 		"gitlab": {gitLab, ci.Context{
 			Host: ci.GitLab, ServerURL: "https://gitlab.com", Repository: "team/shop", RepositoryURL: "https://gitlab.com/team/shop",
@@ -67,6 +66,7 @@ func TestEachHostSaysWhatTheJobIs(t *testing.T) {
 			Event: ci.EventPush, EventName: "push", Workflow: ".gitlab-ci.yml",
 			RunID: "9", RunURL: "https://gitlab.com/team/shop/-/pipelines/9", JobID: "12", JobName: "mark",
 			JobURL: "https://gitlab.com/team/shop/-/jobs/12", Runner: "3", Actor: "ada", Workspace: "/builds/team/shop",
+			Head: ci.Head{Repository: "team/shop", RepositoryURL: "https://gitlab.com/team/shop", Ref: "refs/heads/main", Commit: "1f0c"},
 		}},
 		"jenkins": {vars{
 			"JENKINS_URL": "https://ci.example.com/", "GIT_URL": "https://bot:secret@git.example.com/team/shop.git", "GIT_BRANCH": "origin/main",
@@ -75,6 +75,7 @@ func TestEachHostSaysWhatTheJobIs(t *testing.T) {
 			Host: ci.Jenkins, ServerURL: "https://ci.example.com/", RepositoryURL: "https://git.example.com/team/shop.git",
 			Ref: "refs/heads/main", RefType: ci.RefBranch, Branch: "main", Commit: "1f0c",
 			RunID: "4", RunURL: "https://ci.example.com/job/shop/4/", JobName: "shop", Workspace: "/ws",
+			Head: ci.Head{RepositoryURL: "https://git.example.com/team/shop.git", Ref: "refs/heads/main", Commit: "1f0c"},
 		}},
 		"circleci": {vars{
 			"CIRCLECI": "true", "CIRCLE_REPOSITORY_URL": "git@github.com:team/shop.git", "CIRCLE_PROJECT_USERNAME": "team",
@@ -82,6 +83,7 @@ func TestEachHostSaysWhatTheJobIs(t *testing.T) {
 		}, ci.Context{
 			Host: ci.CircleCI, Repository: "team/shop", RepositoryURL: "git@github.com:team/shop.git",
 			Ref: "refs/tags/v1", RefType: ci.RefTag, Tag: "v1", Commit: "1f0c", Event: ci.EventTag, JobName: "mark",
+			Head: ci.Head{Repository: "team/shop", RepositoryURL: "git@github.com:team/shop.git", Ref: "refs/tags/v1", Commit: "1f0c"},
 		}},
 	} {
 		if got := ci.Detect(c.env.lookup); !reflect.DeepEqual(got, c.want) {
@@ -124,42 +126,14 @@ func TestEventsAndRefs(t *testing.T) {
 		{"gitlab merge request of nobody knows where", gitLab.with(request), ci.Context{Event: ci.EventMergeRequest, RefType: ci.RefMergeRequest, RequestNumber: "5"}},
 		{"jenkins pull request of a fork", vars{"JENKINS_URL": "x", "CHANGE_ID": "7", "BRANCH_NAME": "PR-7", "CHANGE_FORK": "eve"}, ci.Context{Event: ci.EventPullRequest, RefType: ci.RefPullRequest, RequestNumber: "7", Fork: new(true)}},
 		{"circleci pull request of a fork", vars{"CIRCLECI": "true", "CIRCLE_PULL_REQUEST": "https://github.com/team/shop/pull/7", "CIRCLE_PR_NUMBER": "7", "CIRCLE_BRANCH": "pull/7"}, ci.Context{Event: ci.EventPullRequest, RefType: ci.RefPullRequest, RequestNumber: "7", Fork: new(true)}},
+		{"circleci fork without a pull request", vars{"CIRCLECI": "true", "CIRCLE_PR_NUMBER": "7", "CIRCLE_BRANCH": "pull/7"}, ci.Context{Event: ci.EventPullRequest, RefType: ci.RefPullRequest, RequestNumber: "7", Fork: new(true)}},
+		{"gitlab pull request of a fork elsewhere", gitLab.with(vars{"CI_PIPELINE_SOURCE": "external_pull_request_event", "CI_EXTERNAL_PULL_REQUEST_IID": "7", "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY": "eve/shop", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY": "team/shop"}), ci.Context{Event: ci.EventPullRequest, RefType: ci.RefPullRequest, Fork: new(true)}},
 	} {
 		all := ci.Detect(c.env.lookup)
 		got := ci.Context{Event: all.Event, RefType: all.RefType, Branch: all.Branch, Tag: all.Tag, RequestNumber: all.RequestNumber, Fork: all.Fork}
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %s, want %s", c.name, shown(t, got), shown(t, c.want))
 		}
-	}
-}
-
-// GitHub tells in a file, and not in a variable, where a pull request is from.
-func TestForkOfAPullRequest(t *testing.T) {
-	env := gitHub.with(vars{"GITHUB_EVENT_NAME": "pull_request_target"})
-	for payload, want := range map[string]*bool{
-		``:                       nil,
-		`{`:                      nil,
-		`[]`:                     nil,
-		`{"pull_request": null}`: nil,
-		`{"pull_request": {"number": 3, "head": {"repo": {"full_name": "eve/shop"}}}}`:                                                nil,
-		`{"pull_request": {"number": 3, "head": {"repo": {"full_name": "Team/shop"}}, "base": {"repo": {"full_name": "team/shop"}}}}`: new(false),
-		`{"pull_request": {"number": 3, "head": {"repo": {"full_name": "eve/shop"}}, "base": {"repo": {"full_name": "team/shop"}}}}`:  new(true),
-		`{"pull_request": {"number": 3, "head": {"repo": null}, "base": {"repo": {"full_name": "team/shop"}}}}`:                       new(true),
-	} {
-		path := filepath.Join(t.TempDir(), "event.json")
-		if err := os.WriteFile(path, []byte(payload), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got := ci.Discover(env.with(vars{"GITHUB_EVENT_PATH": path}).lookup)
-		if !reflect.DeepEqual(got.Fork, want) {
-			t.Errorf("%s: %s", payload, shown(t, got))
-		}
-		if want != nil && got.RequestNumber != "3" {
-			t.Errorf("%s: the number is %q", payload, got.RequestNumber)
-		}
-	}
-	if got := ci.Discover(env.with(vars{"GITHUB_EVENT_PATH": "nowhere.json"}).lookup); got.Fork != nil {
-		t.Errorf("without the file: %s", shown(t, got))
 	}
 }
 

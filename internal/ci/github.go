@@ -1,7 +1,6 @@
 package ci
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 )
@@ -35,7 +34,7 @@ func gitHubContext(f facts) Context {
 			c.RunURL = c.RepositoryURL + "/actions/runs/" + c.RunID
 		}
 	}
-	c.Event = gitHubEvent(c.EventName, f.text("GITHUB_REF_TYPE"))
+	c.Event, c.Head = gitHubEvent(c.EventName, f.text("GITHUB_REF_TYPE")), gitHubHead(c)
 	if c.Event == EventPullRequest {
 		c.RefType = RefPullRequest
 		c.RequestNumber = pullNumber(c.Ref)
@@ -78,40 +77,4 @@ func pullNumber(ref string) string {
 		return ""
 	}
 	return number
-}
-
-// WithEvent returns the context with what GitHub's event file says beyond the
-// variables: a pull request's number, and whether it comes from a fork. A
-// payload that cannot be read, or that does not say, leaves them untold.
-func (c Context) WithEvent(payload []byte) Context {
-	var event struct {
-		PullRequest *struct {
-			Number int64
-			Head   struct {
-				Repo *struct {
-					FullName string `json:"full_name"`
-				}
-			}
-			Base struct {
-				Repo *struct {
-					FullName string `json:"full_name"`
-				}
-			}
-		} `json:"pull_request"`
-	}
-	if c.Host != GitHub || c.Event != EventPullRequest || json.Unmarshal(payload, &event) != nil || event.PullRequest == nil {
-		return c
-	}
-	request := event.PullRequest
-	if request.Number > 0 {
-		c.RequestNumber = strconv.FormatInt(request.Number, 10)
-	}
-	switch base := request.Base.Repo; {
-	case base == nil || base.FullName == "":
-	case request.Head.Repo == nil: // a fork that is gone
-		c.Fork = new(true)
-	default:
-		c.Fork = new(!strings.EqualFold(request.Head.Repo.FullName, base.FullName))
-	}
-	return c
 }

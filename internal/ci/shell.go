@@ -48,12 +48,24 @@ func jenkinsContext(f facts) Context {
 		c.RequestNumber = f.text("CHANGE_ID")
 		c.SourceBranch, c.TargetBranch = f.text("CHANGE_BRANCH"), f.text("CHANGE_TARGET")
 		c.Fork = new(f.text("CHANGE_FORK") != "")
+		c.Head = c.headOfRequest()
+		return c
 	case tag != "":
 		c.RefType, c.Tag, c.Ref = RefTag, tag, "refs/tags/"+tag
 	case branch != "":
 		c.RefType, c.Branch, c.Ref = RefBranch, branch, "refs/heads/"+branch
 	}
+	c.Head = ownHead(c)
 	return c
+}
+
+// headOfRequest returns the head of a request on a host that says no more of a fork
+// than that it is one.
+func (c Context) headOfRequest() Head {
+	if c.Fork == nil || *c.Fork {
+		return Head{Unknown: "the request comes from a fork, of which the host does not say where it is"}
+	}
+	return c.ofBranch()
 }
 
 // circleCIContext reads what CircleCI tells a job
@@ -75,15 +87,19 @@ func circleCIContext(f facts) Context {
 		c.Repository = owner + "/" + name
 	}
 	tag, branch := f.text("CIRCLE_TAG"), f.text("CIRCLE_BRANCH")
+	fork := f.text("CIRCLE_PR_NUMBER") != "" || f.text("CIRCLE_PR_REPONAME") != "" // set for forks only
 	switch request := f.text("CIRCLE_PULL_REQUEST"); {
-	case request != "":
+	case request != "" || fork:
 		c.Event, c.RefType, c.SourceBranch = EventPullRequest, RefPullRequest, branch
-		c.RequestNumber = request[strings.LastIndex(request, "/")+1:]
-		c.Fork = new(f.text("CIRCLE_PR_NUMBER") != "") // set for forks only
+		c.RequestNumber = either(request[strings.LastIndex(request, "/")+1:], f.text("CIRCLE_PR_NUMBER"))
+		c.Fork = new(fork)
+		c.Head = c.headOfRequest()
+		return c
 	case tag != "":
 		c.Event, c.RefType, c.Tag, c.Ref = EventTag, RefTag, tag, "refs/tags/"+tag
 	case branch != "":
 		c.RefType, c.Branch, c.Ref = RefBranch, branch, "refs/heads/"+branch
 	}
+	c.Head = ownHead(c)
 	return c
 }

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,7 +9,6 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/ci"
 	"github.com/hallmark-ci/hallmark/internal/evidence"
 	"github.com/hallmark-ci/hallmark/internal/fault"
-	"github.com/hallmark-ci/hallmark/internal/forge"
 	"github.com/hallmark-ci/hallmark/internal/git"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/secrets"
@@ -34,10 +31,7 @@ func (a *app) build(v values, job *pipeline.Job) error {
 	if err != nil || word == "false" || word == "auto" && a.host.Host == ci.None && !asked {
 		return err
 	}
-	folder := a.host.Workspace
-	if folder == "" {
-		folder = "."
-	}
+	folder := a.workspace()
 	source, err := git.Read(folder, a.host.Commit)
 	switch {
 	case err != nil:
@@ -48,7 +42,28 @@ func (a *app) build(v values, job *pipeline.Job) error {
 		job.Notes = append(job.Notes, fmt.Sprintf("the provenance does not say who made the commit: %s is not in %s", a.host.Commit, folder))
 	}
 	job.Build = &evidence.Build{Job: a.host, Source: source, Version: buildVersion()}
+	if job.Build.AtCommit() == evidence.No {
+		job.Notes = append(job.Notes, fmt.Sprintf("the workspace is at the commit %s, and the job is for %s: the provenance says so", source.Head, a.host.Commit))
+	}
 	return nil
+}
+
+// workspace returns the folder with the sources that the job builds.
+func (a *app) workspace() string {
+	if a.host.Workspace == "" {
+		return "."
+	}
+	return a.host.Workspace
+}
+
+// elsewhere returns the commit that the workspace is at where it is another than
+// those that the job is for; empty: it is at one of these, or that is not known.
+func (a *app) elsewhere() string {
+	source, err := git.Read(a.workspace(), a.host.Commit)
+	if at := (evidence.Build{Job: a.host, Source: source}); err != nil && source.Head == "" || at.AtCommit() != evidence.No {
+		return ""
+	}
+	return source.Head
 }
 
 // Words of the input evidence.
@@ -118,7 +133,9 @@ func (a *app) further(v values, job *pipeline.Job) error {
 		return fault.Usagef("evidence is release, and the job is for no tag")
 	}
 	if a.host.Tag != "" && (asked(evidenceRelease) || asked(evidenceAuto)) {
-		job.Further, job.Release = append(job.Further, attest.TypeRelease), a.host.Tag
+		if err := a.release(job, asked(evidenceRelease)); err != nil {
+			return err
+		}
 	}
 	if asked(evidenceSecrets) && v.text("sbom-file") != "" {
 		return fault.Usagef("evidence is secrets, and sbom-file is given: then nobody reads the layers")
@@ -126,6 +143,21 @@ func (a *app) further(v values, job *pipeline.Job) error {
 	job.Further = append(job.Further, ofTheImage(asked)...)
 	if asked(evidenceVEX) || asked(evidenceAuto) {
 		return usedVEX(job)
+	}
+	return nil
+}
+
+// release adds that the image is a release, unless the workspace is at another
+// commit than the tag's.
+func (a *app) release(job *pipeline.Job, asked bool) error {
+	at := a.elsewhere()
+	switch {
+	case at == "":
+		job.Further, job.Release = append(job.Further, attest.TypeRelease), a.host.Tag
+	case asked:
+		return fault.Usagef("evidence is release, and the workspace is at the commit %s, which is not that of the tag %s", at, a.host.Tag)
+	default:
+		job.Notes = append(job.Notes, fmt.Sprintf("no release is attested: the workspace is at the commit %s, which is not that of the tag %s", at, a.host.Tag))
 	}
 	return nil
 }
@@ -211,46 +243,6 @@ func load(paths []string) ([]evidence.Brought, error) {
 		files = append(files, f)
 	}
 	return files, nil
-}
-
-// approvals reads the input approval and asks the job's host. What the host does
-// not tell is missing, and no reason to end the job: a policy says whether it is
-// needed.
-func (a *app) approvals(ctx context.Context, v values, job *pipeline.Job) error {
-	wanted, err := v.boolean("approval")
-	if err != nil || !wanted && !v.asksFor(evidenceApproval) {
-		return err
-	}
-	review, err := a.review(ctx, v)
-	if err != nil {
-		job.Notes = append(job.Notes, fmt.Sprintf("no approval is attested: %v", err))
-		return ctx.Err()
-	}
-	if review.TeamsUnknown != "" {
-		job.Notes = append(job.Notes, "the teams of those who approved are not known: "+review.TeamsUnknown)
-	}
-	p, err := evidence.Approval(review, a.host.Commit)
-	if err != nil {
-		return err
-	}
-	job.Made = append(job.Made, p)
-	return nil
-}
-
-func (a *app) review(ctx context.Context, v values) (forge.Review, error) {
-	q := forge.Question{API: a.host.APIURL, Repository: a.host.Repository, Number: a.host.RequestNumber, Commit: a.host.Commit}
-	switch a.host.Host {
-	case ci.GitHub:
-		q.Token = a.firstOf(v.text("github-token"), "GITHUB_TOKEN")
-		return forge.GitHub(ctx, q)
-	case ci.GitLab:
-		if q.Token = a.firstOf(v.text("gitlab-token"), "GITLAB_TOKEN"); q.Token == "" {
-			q.Token, q.JobToken = a.firstOf("", "CI_JOB_TOKEN"), true
-		}
-		return forge.GitLab(ctx, q)
-	case ci.None, ci.Jenkins, ci.CircleCI:
-	}
-	return forge.Review{}, errors.New("the job is not one of GitHub's or GitLab's")
 }
 
 // firstOf returns a value, or that of a variable.

@@ -203,8 +203,8 @@ func ownTypes(v values) ([]string, error) {
 	return own, nil
 }
 
-// checkTypes refuses a run that makes nothing, and evidence of a type that the
-// run makes itself: of two of a type, any one can satisfy a policy.
+// checkTypes refuses a run that makes nothing, and evidence that answers what the
+// run answers itself: of two answers, a reader can take either.
 func checkTypes(job pipeline.Job, made []string) error {
 	for _, format := range job.Formats {
 		made = append(made, format.PredicateType())
@@ -219,13 +219,34 @@ func checkTypes(job pipeline.Job, made []string) error {
 	if len(made)+len(job.Brought) == 0 {
 		return fault.WithHint(fault.Usagef("nothing to attest"), "let it make an SBOM or a scan, or give --predicate TYPE=FILE")
 	}
+	if job.SayVerdict {
+		made = append(made, attest.TypeVSA)
+	}
+	if job.SignImage {
+		made = append(made, attest.TypeSignature)
+	}
 	for _, p := range job.Brought {
-		if slices.ContainsFunc(made, func(uri string) bool { return attest.SameType(uri, p.Type) }) {
-			return fault.WithHint(fault.Usagef("predicate of type %s is given, and this run makes one itself", attest.ShortType(p.Type)),
-				"leave one of the two out: --sbom none, --scan=false, --provenance false, --evidence none, or the --predicate")
+		if err := checkBroughtBeside(p, made); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// checkBroughtBeside refuses a predicate of a need that the run meets itself, also
+// under another type or another version of it.
+func checkBroughtBeside(p attest.Predicate, made []string) error {
+	need := attest.NeedOf(p.Type)
+	i := slices.IndexFunc(made, func(uri string) bool { return attest.NeedOf(uri) == need })
+	if i < 0 {
+		return nil
+	}
+	instead := "makes one itself"
+	if !attest.SameType(made[i], p.Type) {
+		instead = fmt.Sprintf("makes one of type %s itself, which says the same of the image (%s)", attest.ShortType(made[i]), need)
+	}
+	return fault.WithHint(fault.Usagef("predicate of type %s is given, and this run %s", attest.ShortType(p.Type), instead),
+		"leave one of the two out: --sbom none, --scan=false, --provenance false, --evidence none, --attest-verdict false, or the --predicate")
 }
 
 // brought reads the predicates that the user brings.

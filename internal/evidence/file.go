@@ -17,7 +17,9 @@ import (
 )
 
 // File reads a predicate that the user brought, given as TYPE=FILE. now is the
-// time that a custom predicate carries.
+// time that a custom predicate carries. A verdict in the name of VerifierID is a
+// usage error, of whatever type it is said to be: clusters admit by such verdicts,
+// and the gate alone comes to them.
 func File(argument string, now time.Time) (attest.Predicate, error) {
 	word, path, ok := strings.Cut(argument, "=")
 	if !ok || word == "" || path == "" {
@@ -36,6 +38,11 @@ func File(argument string, now time.Time) (attest.Predicate, error) {
 		return attest.Predicate{}, fmt.Errorf("reading the predicate %s: the file is empty", path)
 	}
 	p, err := attest.NewPredicate(uri, content, now)
+	if err == nil && p.NamesVerifier(VerifierID) {
+		return attest.Predicate{}, fault.WithHint(
+			fault.Usagef("the predicate %s is a verdict in the name of Hallmark's own verifier, %s", path, VerifierID),
+			"run, gate and rescan come to that verdict themselves; a verdict of your own names your verifier")
+	}
 	if err == nil {
 		err = checkSigned(p, len(content))
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -21,6 +22,7 @@ type Build struct {
 	Source   git.Workspace
 	Version  string        // of Hallmark
 	Created  time.Time     // of the image, as its configuration says; zero: not told
+	At       time.Time     // of this run: the build had finished by then
 	Base     Base          // that the image says it is built on
 	BuildKit []BuildRecord // what BuildKit left in the index about this image
 }
@@ -43,88 +45,6 @@ type Material struct {
 	URI    string
 	Digest map[string]string
 }
-
-// The predicate of SLSA's provenance (https://slsa.dev/spec/v1.0/provenance).
-type (
-	provenance struct {
-		BuildDefinition buildDefinition `json:"buildDefinition"`
-		RunDetails      runDetails      `json:"runDetails"`
-	}
-	buildDefinition struct {
-		BuildType            string             `json:"buildType"`
-		ExternalParameters   externalParameters `json:"externalParameters"`
-		InternalParameters   internalParameters `json:"internalParameters"`
-		ResolvedDependencies []descriptor       `json:"resolvedDependencies,omitempty"`
-	}
-	// externalParameters is under the names that policies of DevGuard read. What
-	// is not known is absent, so that asking for it fails.
-	externalParameters struct {
-		Repository     string            `json:"repository,omitempty"`
-		Workflow       string            `json:"workflow,omitempty"`
-		Ref            string            `json:"ref,omitempty"`
-		Branch         string            `json:"branch,omitempty"`
-		Tag            string            `json:"tag,omitempty"`
-		CommitHash     string            `json:"commithash,omitempty"`
-		CommitMessage  string            `json:"commitmessage,omitempty"`
-		Author         string            `json:"author,omitempty"`
-		AuthorEmail    string            `json:"authoremail,omitempty"`
-		Committer      string            `json:"committer,omitempty"`
-		CommitterEmail string            `json:"committeremail,omitempty"`
-		Signature      string            `json:"signature,omitempty"`
-		JobImage       string            `json:"jobimage,omitempty"`
-		Request        *request          `json:"request,omitempty"`
-		Variables      map[string]string `json:"variables"`
-	}
-	request struct {
-		Number       string `json:"number,omitempty"`
-		SourceBranch string `json:"sourceBranch,omitempty"`
-		TargetBranch string `json:"targetBranch,omitempty"`
-		Fork         *bool  `json:"fork,omitempty"`
-	}
-	internalParameters struct {
-		Host       ci.Host    `json:"host"`
-		Event      ci.Event   `json:"event,omitempty"`
-		EventName  string     `json:"eventName,omitempty"`
-		RefType    ci.RefType `json:"refType,omitempty"`
-		Protected  *bool      `json:"protected,omitempty"`
-		RunID      string     `json:"runId,omitempty"`
-		RunAttempt string     `json:"runAttempt,omitempty"`
-		JobID      string     `json:"jobId,omitempty"`
-		JobName    string     `json:"jobName,omitempty"`
-		Runner     string     `json:"runner,omitempty"`
-		Actor      string     `json:"actor,omitempty"`
-		Workspace  workspace  `json:"workspace"`
-	}
-	workspace struct {
-		Git      bool   `json:"git"`
-		Head     string `json:"head,omitempty"`
-		Branch   string `json:"branch,omitempty"`
-		Detached bool   `json:"detached,omitempty"`
-		Dirty    *bool  `json:"dirty,omitempty"`
-	}
-	runDetails struct {
-		Builder    builder      `json:"builder"`
-		Metadata   metadata     `json:"metadata"`
-		Byproducts []descriptor `json:"byproducts,omitempty"`
-	}
-	builder struct {
-		ID      string            `json:"id"`
-		Version map[string]string `json:"version,omitempty"`
-	}
-	metadata struct {
-		InvocationID string `json:"invocationId,omitempty"`
-		StartedOn    string `json:"startedOn,omitempty"`
-		FinishedOn   string `json:"finishedOn,omitempty"`
-	}
-	// descriptor is in-toto's ResourceDescriptor.
-	descriptor struct {
-		Name        string            `json:"name,omitempty"`
-		URI         string            `json:"uri,omitempty"`
-		Digest      map[string]string `json:"digest,omitempty"`
-		MediaType   string            `json:"mediaType,omitempty"`
-		Annotations map[string]string `json:"annotations,omitempty"`
-	}
-)
 
 // Provenance returns how an image came to be as a predicate. Everything in it is on
 // a list of documented facts: nothing else of a job's environment gets there.
@@ -154,6 +74,11 @@ func (b Build) external() externalParameters {
 		e.CommitMessage, e.Author, e.AuthorEmail = c.Message, c.Author, c.AuthorEmail
 		e.Committer, e.CommitterEmail, e.Signature = c.Committer, c.CommitterEmail, c.Signature
 	}
+	h := b.Job.Head
+	e.Head = head{Repository: h.RepositoryURL, Ref: h.Ref, Commit: h.Commit, Unknown: h.Unknown}
+	if h == (ci.Head{}) {
+		e.Head.Unknown = "the host does not say it"
+	}
 	if b.Job.IsRequest() {
 		e.Request = &request{
 			Number: b.Job.RequestNumber, SourceBranch: b.Job.SourceBranch, TargetBranch: b.Job.TargetBranch, Fork: b.Job.Fork,
@@ -173,8 +98,32 @@ func (b Build) internal() internalParameters {
 	return internalParameters{
 		Host: j.Host, Event: j.Event, EventName: j.EventName, RefType: j.RefType, Protected: j.Protected,
 		RunID: j.RunID, RunAttempt: j.RunAttempt, JobID: j.JobID, JobName: j.JobName, Runner: j.Runner, Actor: j.Actor,
-		Workspace: workspace{Git: s.Found, Head: s.Head, Branch: s.Branch, Detached: s.Detached, Dirty: s.Dirty},
+		Workspace: workspace{Git: s.Found, Head: s.Head, Branch: s.Branch, Detached: s.Detached, Dirty: s.Dirty, AtCommit: b.AtCommit()},
 	}
+}
+
+// Known is an answer that may not be known.
+type Known string
+
+// The answers.
+const (
+	Yes     Known = "yes"
+	No      Known = "no"
+	Unknown Known = "unknown"
+)
+
+// AtCommit reports whether the commit that is checked out in the workspace is one
+// that the provenance names: the job's, or the head's. A job that checks out
+// something else builds that, whatever its host says.
+func (b Build) AtCommit() Known {
+	named := slices.DeleteFunc([]string{b.commit(), b.Job.Head.Commit}, func(commit string) bool { return commit == "" })
+	switch {
+	case !b.Source.Found || b.Source.Head == "" || len(named) == 0:
+		return Unknown
+	case slices.Contains(named, b.Source.Head):
+		return Yes
+	}
+	return No
 }
 
 // commit is the commit that the host says it built, or that of the workspace
@@ -220,12 +169,19 @@ func (b Build) metadata() metadata {
 	if err == nil {
 		m.StartedOn = started.UTC().Format(time.RFC3339)
 	}
-	// An image that is made the same every time often says 1970, and one that was
-	// not built by this run says a time before it.
-	if b.Created.Unix() > 0 && !b.Created.Before(started) && b.Created.Year() <= 9999 {
-		m.FinishedOn = b.Created.UTC().Format(time.RFC3339)
-	}
+	m.FinishedOn = b.finished(started).UTC().Format(time.RFC3339)
 	return m
+}
+
+// finished returns when the build had finished: when the image was made, or this run
+// where the image does not say or cannot be right. An image that is made the same
+// every time often says 1970, and one that this job did not build says a time before
+// it started.
+func (b Build) finished(started time.Time) time.Time {
+	if b.Created.Unix() <= 0 || b.Created.Before(started) || b.Created.After(b.At) {
+		return b.At
+	}
+	return b.Created
 }
 
 // digestForm is what a digest looks like that is worth naming.
@@ -234,7 +190,13 @@ var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 func (b Build) dependencies() []descriptor {
 	var all []descriptor
 	if commit := b.commit(); commit != "" || b.Job.RepositoryURL != "" {
-		all = append(all, b.source(commit))
+		all = append(all, source("source", b.Job.RepositoryURL, b.Job.Ref, commit))
+	}
+	if h := b.Job.Head; h.Unknown == "" && (h.Commit != b.Job.Commit || h.RepositoryURL != b.Job.RepositoryURL || h.Ref != b.Job.Ref) {
+		all = append(all, source("head", h.RepositoryURL, h.Ref, h.Commit))
+	}
+	if b.AtCommit() == No {
+		all = append(all, source("workspace", "", "", b.Source.Head))
 	}
 	if digestForm.MatchString(b.Base.Digest) {
 		all = append(all, descriptor{
@@ -256,12 +218,13 @@ func (b Build) dependencies() []descriptor {
 	return all
 }
 
-func (b Build) source(commit string) descriptor {
-	d := descriptor{Name: "source"}
-	if b.Job.RepositoryURL != "" {
-		d.URI = "git+" + b.Job.RepositoryURL
-		if b.Job.Ref != "" {
-			d.URI += "@" + b.Job.Ref
+// source returns source code as a dependency, as far as it is known.
+func source(name, repository, ref, commit string) descriptor {
+	d := descriptor{Name: name}
+	if repository != "" {
+		d.URI = "git+" + repository
+		if ref != "" {
+			d.URI += "@" + ref
 		}
 	}
 	if regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`).MatchString(commit) {

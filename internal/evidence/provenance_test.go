@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,9 +27,10 @@ func TestProvenanceOfEachKindOfJob(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			job := ci.Detect(environment(t, path))
 			if strings.HasSuffix(name, "-fork") && job.Host == ci.GitHub {
-				job = job.WithEvent([]byte(`{"pull_request":{"number":7,"head":{"repo":{"full_name":"eve/shop"}},"base":{"repo":{"full_name":"team/shop"}}}}`))
+				job = job.WithEvent([]byte(`{"pull_request":{"number":7,"head":{"sha":"` + strings.Repeat("2b", 20) + `","ref":"main",` +
+					`"repo":{"full_name":"eve/shop"}},"base":{"repo":{"full_name":"team/shop"}}}}`))
 			}
-			p, err := evidence.Provenance(evidence.Build{Job: job, Source: workspace(job.Commit), Version: "v1.0.0", Created: noon().Add(time.Minute)})
+			p, err := evidence.Provenance(evidence.Build{Job: job, Source: workspace(job.Commit), Version: "v1.0.0", Created: noon().Add(time.Minute), At: noon().Add(time.Hour)})
 			must(t, err)
 			indented, err := json.MarshalIndent(p.Body, "", "  ")
 			must(t, err)
@@ -51,12 +53,11 @@ func TestProvenanceSaysNothingThatNobodyKnows(t *testing.T) {
 		"nothing":          {},
 		"no git":           {Job: ci.Context{Host: ci.GitHub, Commit: "1f0c"}},
 		"an unsigned one":  {Source: git.Workspace{Found: true, Commit: &git.Commit{Author: "ada"}}},
-		"a time like 1970": {Created: time.Unix(0, 0)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := evidence.Provenance(b)
 			must(t, err)
-			for _, field := range []string{"signature", "authoremail", "jobimage", "finishedOn", "startedOn", "digest"} {
+			for _, field := range []string{"signature", "authoremail", "jobimage", "startedOn", "digest"} {
 				if bytes.Contains(p.Body, []byte(`"`+field+`"`)) {
 					t.Errorf("it has a field %s: %s", field, p.Body)
 				}
@@ -67,7 +68,7 @@ func TestProvenanceSaysNothingThatNobodyKnows(t *testing.T) {
 }
 
 func TestProvenanceOfAnImageBuiltByBuildKit(t *testing.T) {
-	b := evidence.Build{Job: ci.Context{Host: ci.GitLab, RunStarted: "2026-11-22T12:00:00Z"}}
+	b := evidence.Build{Job: ci.Context{Host: ci.GitLab, RunStarted: "2026-11-22T12:00:00Z"}, At: noon().Add(time.Hour)}
 	sum := "sha256:" + strings.Repeat("cd", 32)
 	b, err := b.Of([]byte(`{"created":"2026-11-22T12:01:00Z","config":{"Labels":{"org.opencontainers.image.base.name":"alpine:3","org.opencontainers.image.base.digest":"` + sum + `"}}}`))
 	must(t, err)
@@ -93,8 +94,28 @@ func TestProvenanceOfAnImageBuiltByBuildKit(t *testing.T) {
 	must(t, err)
 	p, err = evidence.Provenance(b)
 	must(t, err)
-	if strings.Contains(string(p.Body), "finishedOn") || strings.Contains(string(p.Body), "base image") {
+	if !strings.Contains(string(p.Body), `"finishedOn":"2026-11-22T13:00:00Z"`) || strings.Contains(string(p.Body), "base image") {
 		t.Errorf("an image from before the run, on what is no digest: %s", p.Body)
+	}
+}
+
+// Without a time, nothing would tell which of two is the newer. An image that cannot
+// be believed about its own has that of the run.
+func TestProvenanceAlwaysSaysWhenTheBuildHadFinished(t *testing.T) {
+	for created, want := range map[time.Time]string{
+		{}:                         "2026-11-22T12:00:00Z",
+		time.Unix(0, 0):            "2026-11-22T12:00:00Z",
+		noon().Add(time.Second):    "2026-11-22T12:00:00Z", // the future
+		noon().Add(-time.Hour):     "2026-11-22T12:00:00Z", // before the job began
+		noon().Add(-time.Minute):   "2026-11-22T11:59:00Z",
+		noon().AddDate(9000, 0, 0): "2026-11-22T12:00:00Z",
+	} {
+		b := evidence.Build{Job: ci.Context{RunStarted: "2026-11-22T11:30:00Z"}, Created: created, At: noon()}
+		p, err := evidence.Provenance(b)
+		must(t, err)
+		if !bytes.Contains(p.Body, []byte(`"finishedOn":"`+want+`"`)) {
+			t.Errorf("an image of %s: %s", created, p.Body)
+		}
 	}
 }
 
@@ -126,24 +147,43 @@ func published(t *testing.T, p attest.Predicate) {
 }
 
 // What is checked out is told as it is: a change that is not committed, a branch in
-// place of a commit, and that nothing can be told.
+// place of a commit, another commit than the job's, and that nothing can be told.
 func TestProvenanceTellsTheWorkspace(t *testing.T) {
-	commit := strings.Repeat("1f", 20)
-	for want, w := range map[string]git.Workspace{
-		`{"git":false}`: {},
-		`{"git":true,"head":"` + commit + `","detached":true,"dirty":true}`: {Found: true, Head: commit, Detached: true, Dirty: new(true)},
-		`{"git":true,"head":"` + commit + `","branch":"main"}`:              {Found: true, Head: commit, Branch: "main"},
+	commit, other := strings.Repeat("1f", 20), strings.Repeat("2b", 20)
+	job := ci.Context{Host: ci.GitHub, Commit: commit}
+	headed := ci.Context{Host: ci.GitHub, Commit: commit, Head: ci.Head{Repository: "eve/shop", RepositoryURL: "https://github.com/eve/shop", Commit: other}}
+	for _, c := range []struct {
+		job  ci.Context
+		of   git.Workspace
+		want string
+	}{
+		{job, git.Workspace{}, `{"git":false,"atCommit":"unknown"}`},
+		{job, git.Workspace{Found: true}, `{"git":true,"atCommit":"unknown"}`},
+		{job, git.Workspace{Found: true, Head: commit, Detached: true, Dirty: new(true)}, `{"git":true,"head":"` + commit + `","detached":true,"dirty":true,"atCommit":"yes"}`},
+		{job, git.Workspace{Found: true, Head: commit, Branch: "main"}, `{"git":true,"head":"` + commit + `","branch":"main","atCommit":"yes"}`},
+		{job, git.Workspace{Found: true, Head: other}, `{"git":true,"head":"` + other + `","atCommit":"no"}`},
+		{headed, git.Workspace{Found: true, Head: other}, `{"git":true,"head":"` + other + `","atCommit":"yes"}`},
+		{ci.Context{Host: ci.GitHub}, git.Workspace{Found: true, Head: other}, `{"git":true,"head":"` + other + `","atCommit":"unknown"}`},
+		{ci.Context{Host: ci.None}, git.Workspace{Found: true, Head: other}, `{"git":true,"head":"` + other + `","atCommit":"yes"}`},
 	} {
-		p, err := evidence.Provenance(evidence.Build{Source: w})
+		p, err := evidence.Provenance(evidence.Build{Job: c.job, Source: c.of})
 		must(t, err)
 		var form struct {
 			BuildDefinition struct {
-				InternalParameters struct{ Workspace json.RawMessage }
+				InternalParameters   struct{ Workspace json.RawMessage }
+				ResolvedDependencies []struct{ Name string }
 			}
 		}
 		must(t, json.Unmarshal(p.Body, &form))
-		if got := string(form.BuildDefinition.InternalParameters.Workspace); got != want {
-			t.Errorf("have %s, want %s", got, want)
+		if got := string(form.BuildDefinition.InternalParameters.Workspace); got != c.want {
+			t.Errorf("have %s, want %s", got, c.want)
+		}
+		var names []string
+		for _, d := range form.BuildDefinition.ResolvedDependencies {
+			names = append(names, d.Name)
+		}
+		if strings.Contains(c.want, `"no"`) != slices.Contains(names, "workspace") {
+			t.Errorf("it was built from %q: %s", names, c.want)
 		}
 	}
 }

@@ -76,6 +76,7 @@ func (r *run) provenance() (attest.Predicate, error) {
 	if err != nil {
 		return attest.Predicate{}, err
 	}
+	build.At = r.Now()
 	for _, l := range r.buildKit {
 		if r.result.Facts.Config == nil || l.of == "sha256:"+r.result.Subject.Hex() {
 			build.BuildKit = append(build.BuildKit, l.record)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -35,8 +34,10 @@ func (r Rules) decideJoined(ctx context.Context, p Policy, together *joined) Res
 	default:
 		result.Considered = together.count(p.reads)
 		unknown.addSentences(p.lacks(together)...)
-		for _, image := range together.images(p) {
-			said, err := r.askJoined(ctx, p, together, image, explain)
+		choices, ties := together.choices(p.reads)
+		unknown.addSentences(ties...)
+		for _, q := range questions(together.images(p), choices) {
+			said, err := r.askJoined(ctx, p, together, q, explain)
 			if err != nil {
 				unknown.add(err.Error())
 			}
@@ -89,11 +90,12 @@ func (p Policy) complete(all []Reason) []Reason {
 }
 
 // askJoined evaluates deny, warn and undecided about one image.
-func (r Rules) askJoined(ctx context.Context, p Policy, together *joined, image Image, explain *explanation) (map[string]reasons, error) {
+func (r Rules) askJoined(ctx context.Context, p Policy, together *joined, q question, explain *explanation) (map[string]reasons, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("the evaluation was stopped: %w", ctx.Err())
 	}
-	input, err := together.input(p.reads, image)
+	image := q.image
+	input, err := together.input(p.reads, q)
 	if err != nil {
 		return nil, err
 	}
@@ -150,18 +152,6 @@ type joined struct {
 	decoded  map[string]*ast.Term // by the envelope's digest
 }
 
-// newest returns what was verified, the newest first. What does not say when it
-// was made comes last.
-func (j *joined) newest() []verify.Verified {
-	if j.sorted == nil {
-		j.sorted = slices.Clone(j.evidence.Verified)
-		slices.SortStableFunc(j.sorted, func(a, b verify.Verified) int {
-			return cmp.Or(b.Time().Compare(a.Time()), strings.Compare(a.Envelope().Digest(), b.Envelope().Digest()))
-		})
-	}
-	return j.sorted
-}
-
 // images returns what a policy is asked about: the image, or each of an index's
 // images if the policy reads their configuration.
 func (j *joined) images(p Policy) []Image {
@@ -200,10 +190,10 @@ func (j *joined) count(reads reading) int {
 
 // input returns what a policy sees: only the attestations that it may read, since
 // decoding an SBOM takes time and memory.
-func (j *joined) input(reads reading, of Image) (ast.Value, error) {
+func (j *joined) input(reads reading, q question) (ast.Value, error) {
 	input := ast.NewObject()
 	set := func(key string, value *ast.Term) { input.Insert(ast.StringTerm(key), value) }
-	image, err := ast.InterfaceToValue(of)
+	image, err := ast.InterfaceToValue(q.image)
 	if err != nil {
 		return nil, fmt.Errorf("what is known of the image could not be decoded: %w", err)
 	}
@@ -233,27 +223,18 @@ func (j *joined) input(reads reading, of Image) (ast.Value, error) {
 		attestations.Insert(ast.StringTerm(word), ast.ArrayTerm(entries...))
 	}
 	set("attestations", ast.NewTerm(attestations))
-	return input, j.shorten(input, reads)
+	return input, j.shorten(input, q.choice)
 }
 
-// shorten adds the shorthands: the predicate of the newest attestation of a kind.
-// The scan of this very run comes before others, as for the built-in rules.
-func (j *joined) shorten(input ast.Object, reads reading) error {
-	own := j.evidence.scans()
-	for _, n := range []need{needSBOM, needScan, needProvenance} {
-		for _, v := range j.newest() {
-			ours := n != needScan || slices.ContainsFunc(own, func(o verify.Verified) bool { return o.Envelope().Digest() == v.Envelope().Digest() })
-			if !ours || !reads.wants(v.PredicateType()) || !isOf(v, reads.narrowed(n)) {
-				continue
-			}
-			entry, err := j.entry(v)
-			if err != nil {
-				return err
-			}
-			object, _ := entry.Value.(ast.Object)
-			input.Insert(ast.StringTerm(string(n)), object.Get(ast.StringTerm("predicate")))
-			break
+// shorten adds the shorthands: the predicates of the attestations that were chosen.
+func (j *joined) shorten(input ast.Object, chosen choice) error {
+	for n, v := range chosen {
+		entry, err := j.entry(v)
+		if err != nil {
+			return err
 		}
+		object, _ := entry.Value.(ast.Object)
+		input.Insert(ast.StringTerm(string(n)), object.Get(ast.StringTerm("predicate")))
 	}
 	return nil
 }

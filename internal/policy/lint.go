@@ -121,7 +121,7 @@ func (p Policy) checkReads(ctx context.Context) []Lint {
 
 // deniesNothing reports whether a policy denies an image without any evidence.
 func (p Policy) deniesNothing(ctx context.Context) bool {
-	said, err := Rules{Limit: p.limit}.askJoined(ctx, p, &joined{evidence: Evidence{Now: time.Now()}}, Image{}, nil)
+	said, err := Rules{Limit: p.limit}.askJoined(ctx, p, &joined{evidence: Evidence{Now: time.Now()}}, question{}, nil)
 	denied, unknown := said["deny"], said["undecided"]
 	return err == nil && (denied.some() || unknown.some())
 }

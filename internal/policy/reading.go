@@ -26,6 +26,8 @@ type reading struct {
 	noType  []string // words in input.attestations that stand for no type
 	sbom    []string // of input.sbom; empty text: all of it, by another name
 	fields  []string // of anything that has another name
+	newest  []need   // of which it reads the newest: by a shorthand, or by its place in a list
+	whole   bool     // input by another name, so any shorthand
 }
 
 // need is something that must be there: sbom, scan, provenance, config, ci, or the
@@ -46,11 +48,11 @@ const (
 func (n need) types() []string {
 	switch n {
 	case needSBOM:
-		return []string{attest.TypeCycloneDX, attest.TypeSPDX}
+		return attest.NeedSBOM.Types()
 	case needScan:
-		return []string{attest.TypeVuln}
+		return attest.NeedScan.Types()
 	case needProvenance:
-		return []string{attest.TypeSLSA1, attest.TypeSLSA02}
+		return attest.NeedProvenance.Types()
 	case needConfig, needCI:
 		return nil
 	}
@@ -136,6 +138,7 @@ func (r *reading) takeInput(ref ast.Ref) {
 	switch first := word(1); first {
 	case "sbom", "scan", "provenance", "ci":
 		r.needs = append(r.needs, need(first))
+		r.newest = append(r.newest, need(first))
 		if first == "sbom" {
 			r.sbom = append(r.sbom, word(2))
 		}
@@ -148,9 +151,18 @@ func (r *reading) takeInput(ref ast.Ref) {
 	case "attestations":
 		r.entries = true
 		r.takeType(word(2))
+		if len(ref) > 3 && isNumber(ref[3]) {
+			r.newest = append(r.newest, need(word(2)))
+		}
 	case "":
-		r.all = true
+		r.all, r.whole = true, true
 	}
+}
+
+// isNumber reports whether a term is a number, as the place in a list.
+func isNumber(t *ast.Term) bool {
+	_, number := t.Value.(ast.Number)
+	return number
 }
 
 // format returns the SBOM that a policy needs: one in either format, or, where it

@@ -23,7 +23,7 @@
 #     builders: {type: strings, description: "ids of builders, with patterns: https://github.com/actions/runner/*"}
 #     repositories: {type: strings, description: "addresses of repositories, with patterns: https://github.com/example/*"}
 #     branches: {default: [], type: strings, description: "names of branches, with patterns; [] is any branch and any tag"}
-#     unknown_workspace: {default: false, type: boolean, description: "true accepts provenance of a job that had no repository checked out, so that nobody knows from which commit the image is"}
+#     unknown_workspace: {default: false, description: "true accepts provenance of a job that had no repository checked out, so that nobody knows from which commit the image is"}
 package hallmark.trusted_builder
 
 import data.hallmark.lib.builds

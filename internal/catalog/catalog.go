@@ -25,6 +25,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/finding"
 )
 
 // SBOM is the bill of materials of one image. Having one from Image is the proof
@@ -34,7 +35,7 @@ type SBOM struct {
 	packages func() []Package // of the content, once
 	created  time.Time
 	subject  attest.Subject
-	unread   []string
+	unread   []finding.Gap
 	files    *Files            // nil: nobody has read them
 	original map[Format][]byte // of one that was brought: as it was written
 	seal     Seal
@@ -55,12 +56,11 @@ func (b SBOM) Subject() attest.Subject { return b.subject }
 // Syft returns the SBOM in syft's own model, for the scan.
 func (b SBOM) Syft() *sbom.SBOM { return b.content }
 
-// Unread says which files of the image could not be read, or not to their end:
-// a line each with the path, the cataloger and its reason, sorted, at most 20 of
-// them and then how many more there are. Packages in them may be missing. The
-// package databases of operating systems are not among them, as without those
+// Unread says what of the image was not read, or not to its end: paths, and names of
+// what was expected and is not there, sorted. Packages in it may be missing. A package
+// database of an operating system that cannot be read is not among them, as without it
 // there is no SBOM.
-func (b SBOM) Unread() []string { return slices.Clone(b.unread) }
+func (b SBOM) Unread() []finding.Gap { return slices.Clone(b.unread) }
 
 // Ecosystem is a number of packages of one type.
 type Ecosystem struct {
@@ -140,7 +140,7 @@ func (c *Cataloger) Image(ctx context.Context, subject attest.Subject, content v
 		return SBOM{}, err
 	}
 	bom = newSBOM(subject, found, created)
-	bom.unread, bom.files, bom.unlisted = lines(missed), files, c.unlisted
+	bom.unread, bom.files, bom.unlisted = src.gaps(found, missed), files, c.unlisted
 	return bom, nil
 }
 

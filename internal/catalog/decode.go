@@ -40,7 +40,13 @@ func decode(subject attest.Subject, format Format, document []byte) (SBOM, error
 	if err == nil && s != nil {
 		err = s.apply(content)
 	}
-	return newSBOM(subject, content, time.Unix(0, 0).UTC()).Sealed(Seal{Digest: digest}), err
+	unread, unreadErr := unreadIn(format, document)
+	if err == nil {
+		err = unreadErr
+	}
+	b := newSBOM(subject, content, time.Unix(0, 0).UTC()).Sealed(Seal{Digest: digest})
+	b.unread = unread
+	return b, err
 }
 
 // readSyft reads what syft reads of a document.

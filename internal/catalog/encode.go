@@ -56,6 +56,9 @@ func (b SBOM) cycloneDX() ([]byte, error) {
 	if err := b.addProperties(bom); err != nil {
 		return nil, fmt.Errorf("encoding the SBOM of %s as CycloneDX: %w", b.subject, err)
 	}
+	if err := b.addUnread(bom); err != nil {
+		return nil, fmt.Errorf("encoding the SBOM of %s as CycloneDX: %w", b.subject, err)
+	}
 	b.addMaker(bom)
 	bom.SerialNumber = b.id().URN()
 	bom.Metadata.Timestamp = b.created.Format(time.RFC3339)
@@ -77,6 +80,9 @@ func (b SBOM) spdx() ([]byte, error) {
 	doc.DocumentNamespace = "https://hallmark-ci.github.io/spdx/" + b.id().String()
 	doc.CreationInfo.Created = b.created.Format(time.RFC3339)
 	b.sealSPDX(doc.CreationInfo)
+	if err := b.annotateUnread(doc); err != nil {
+		return nil, fmt.Errorf("encoding the SBOM of %s as SPDX: %w", b.subject, err)
+	}
 
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)

@@ -24,6 +24,8 @@ type cycloneDXMetadata struct {
 	Timestamp string          `json:"timestamp,omitempty"`
 	Tools     json.RawMessage `json:"tools,omitempty"`
 	Component json.RawMessage `json:"component,omitempty"`
+
+	Properties []cycloneDXProperty `json:"properties,omitempty"`
 }
 
 type cycloneDXDependency struct {
@@ -100,6 +102,13 @@ func mergeCycloneDX(index attest.Subject, parts []Part) (cycloneDXDocument, erro
 			held.DependsOn = append(held.DependsOn, name)
 		}
 		images = append(images, held)
+	}
+	unread, err := unreadOfParts(CycloneDX, parts)
+	if err != nil {
+		return cycloneDXDocument{}, err
+	}
+	if unread != "" {
+		merged.Metadata.Properties = append(merged.Metadata.Properties, cycloneDXProperty{unreadProperty, unread})
 	}
 	merged.Metadata.Component = subject
 	merged.Components = all.elements

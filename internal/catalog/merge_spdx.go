@@ -19,6 +19,14 @@ type spdxDocument struct {
 	Packages      []object           `json:"packages"`
 	Licences      []object           `json:"hasExtractedLicensingInfos,omitempty"`
 	Relationships []spdxRelationship `json:"relationships"`
+	Annotations   []spdxAnnotation   `json:"annotations,omitempty"`
+}
+
+type spdxAnnotation struct {
+	Annotator string `json:"annotator"`
+	Date      string `json:"annotationDate"`
+	Type      string `json:"annotationType"`
+	Comment   string `json:"comment"`
 }
 
 type spdxCreation struct {
@@ -95,7 +103,13 @@ func mergeSPDX(index attest.Subject, parts []Part) (spdxDocument, error) {
 		}
 	}
 	merged.Packages, merged.Licences = packages.elements, licences.elements
-	return merged, nil
+	unread, err := unreadOfParts(SPDX, parts)
+	if err == nil && unread != "" {
+		merged.Annotations = append(merged.Annotations, spdxAnnotation{
+			Annotator: "Tool: hallmark", Date: merged.CreationInfo.Created, Type: "OTHER", Comment: unreadProperty + "=" + unread,
+		})
+	}
+	return merged, err
 }
 
 // take adds a part: its image in place of the root that syft made of it.

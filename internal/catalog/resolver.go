@@ -14,7 +14,10 @@ import (
 
 // resolver answers syft's catalogers from a tree. A location is a file of the tree
 // that is no link, by the layer that it is from, and the path that it was found at.
-type resolver struct{ tree *filetree.Tree }
+type resolver struct {
+	tree *filetree.Tree
+	temp string // where databases are put together; empty: the system's own
+}
 
 var _ file.Resolver = resolver{}
 
@@ -103,6 +106,13 @@ func (r resolver) FileContentsByLocation(location file.Location) (io.ReadCloser,
 	}
 	if f.Kind() == filetree.Directory {
 		return nil, fmt.Errorf("opening %s: it is a folder", location.RealPath)
+	}
+	log, err := unapplied(r.tree, f)
+	switch {
+	case err != nil:
+		return nil, err
+	case log != nil:
+		return applied(r.tree, r.temp, f, log)
 	}
 	return r.tree.Open(f)
 }

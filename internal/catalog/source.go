@@ -21,6 +21,7 @@ import (
 type imageSource struct {
 	subject  attest.Subject
 	tree     *filetree.Tree
+	temp     string // for what is put together of its files
 	metadata source.ImageMetadata
 }
 
@@ -52,7 +53,7 @@ func unpack(ctx context.Context, subject attest.Subject, content v1.Image, dir s
 		metadata.Layers[i].Size = tree.ContentSize(i)
 		metadata.Size += tree.ContentSize(i)
 	}
-	return &imageSource{subject: subject, tree: tree, metadata: metadata}, nil
+	return &imageSource{subject: subject, tree: tree, temp: dir, metadata: metadata}, nil
 }
 
 // describe returns what an SBOM says of its image, but for sizes, which are not known
@@ -122,7 +123,7 @@ func (s *imageSource) FileResolver(scope source.Scope) (file.Resolver, error) {
 	if scope != source.SquashedScope {
 		return nil, fmt.Errorf("no files are kept for the scope %q", scope)
 	}
-	return resolver{s.tree}, nil
+	return resolver{tree: s.tree, temp: s.temp}, nil
 }
 
 // Describe returns what the SBOM says of the image.

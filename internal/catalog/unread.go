@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"bytes"
 	"cmp"
-	"fmt"
+	"encoding/json"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -14,14 +16,12 @@ import (
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
-// Bounds of what is told of files that could not be read.
-const (
-	maxUnread     = 20  // files
-	maxUnreadLine = 300 // bytes of one
-)
+// maxUnreadLine bounds what is told of a file that could not be read, in bytes.
+const maxUnreadLine = 300
 
 // emptyDatabase is syft's reason where it read a file to its end and found no
 // package in it.
@@ -30,10 +30,6 @@ const emptyDatabase = "unable to determine packages"
 // unread is a file that a cataloger could not read, or not to its end: what is
 // in it may be missing from the SBOM. syft calls it an unknown, and no error.
 type unread struct{ path, cataloger, reason string }
-
-func (u unread) String() string {
-	return plain.Line(fmt.Sprintf("%s: %s: %s", u.path, u.cataloger, u.reason), maxUnreadLine)
-}
 
 // unreadOf returns syft's unknowns in a stable order. Those that come of trying
 // what a file was never meant for are left out.
@@ -79,6 +75,29 @@ func (u unread) besideDatabase() bool {
 		path.Base(path.Dir(u.path)) == "status.d" && (extension == ".md5sums" || extension == ".conffiles")
 }
 
+// harmless reports whether nothing is missing from the SBOM because of u: the file was
+// read and is no package's, or what is missing only adds to a package that is listed.
+func (u unread) harmless(content func(path string) []byte) bool {
+	switch {
+	case u.reason == emptyDatabase, u.reason == "no package identified in archive":
+		return true // read to its end
+	case u.cataloger == "alpm-db-cataloger":
+		return path.Base(u.path) != "desc"
+	case u.cataloger == "javascript-package-cataloger":
+		// Node refuses what is no JSON, as in the fixtures of well-known modules.
+		text := content(u.path)
+		return text != nil && !json.Valid(bytes.TrimPrefix(text, []byte("\ufeff")))
+	}
+	for _, prefix := range []string{
+		"could not read python package ", "unable to read python record file", "unable to parse installed-files.txt for python package",
+	} {
+		if strings.HasPrefix(u.reason, prefix) {
+			return true // they list files
+		}
+	}
+	return false
+}
+
 // hidesPackages reports whether packages of an operating system may be missing
 // because of u. isEmpty tells whether the file at a path has no bytes.
 func (u unread) hidesPackages(isEmpty func(path string) bool) bool {
@@ -122,16 +141,35 @@ func emptyFile(src source.Source, path string) bool {
 	return err == nil && metadata.Size() == 0
 }
 
-// lines returns each of the files in a line, sorted, at most maxUnread of them,
-// and the number of the rest.
-func lines(found []unread) []string {
-	out := make([]string, len(found))
-	for i, u := range found {
-		out[i] = u.String()
+// gaps returns what was not read of the image: files that catalogers could not read, and
+// databases that are not there.
+func (s *imageSource) gaps(found *sbom.SBOM, missed []unread) []finding.Gap {
+	var out []finding.Gap
+	for _, u := range missed {
+		if !u.harmless(s.small) {
+			out = append(out, finding.Gap{What: plain.Line(u.path, maxUnreadLine), Why: plain.Line(u.cataloger+": "+u.reason, maxUnreadLine)})
+		}
 	}
-	slices.Sort(out)
-	if rest := len(out) - maxUnread; rest > 0 {
-		out = append(out[:maxUnread], fmt.Sprintf("and %d more", rest))
+	out = append(out, missingDatabases(found.Artifacts.LinuxDistribution, found.Artifacts.Packages, s.tree)...)
+	return boundedGaps(out)
+}
+
+// maxSmall bounds a file that is looked at again, in bytes.
+const maxSmall = 4 << 20
+
+// small returns the content of a small file; nil: there is none, or it is not small.
+func (s *imageSource) small(path string) []byte {
+	f := s.tree.Find(path)
+	if f == nil || f.Size() > maxSmall {
+		return nil
 	}
-	return out
+	content, err := s.tree.Open(f)
+	if err != nil {
+		return nil
+	}
+	text, err := io.ReadAll(content)
+	if err != nil {
+		return nil
+	}
+	return text
 }

@@ -15,8 +15,8 @@ package ci
 
 import (
 	"io"
-	"os"
 	"net/url"
+	"os"
 	"strings"
 	"unicode/utf8"
 

@@ -91,6 +91,11 @@ func imageInputs(t takers) []input {
 		{name: "vuln-db-max-age", kind: span, preset: "120h", usage: "a scan with an older database is undecided; 0 for any age", commands: t.gating, decides: true},
 		{name: "max-scan-age", kind: span, preset: "120h", usage: "an older scan is undecided; 0 for any age", commands: and(t.gating, cmdPolicyCompile), decides: true},
 		{name: "severity-cutoff", preset: "none", usage: "deny at or above: negligible, low, medium, high, critical", commands: t.gating, decides: true},
+		{
+			name: "allow-unread", kind: list, decides: true,
+			usage:    "patterns of what need not have been read for the gate to decide, as the report lists it: /opt/fixtures/**; * stops at /, ** does not",
+			commands: and(t.deciding, cmdPolicyCompile),
+		},
 		{name: "only-fixed", kind: boolean, preset: "false", usage: "let the cutoff count only findings that have a fix", commands: t.gating, decides: true},
 		{name: "vex", kind: list, usage: "OpenVEX or CSAF files, or attested for what is attested to the image: findings that do not affect it do not count", commands: t.scanning, decides: true},
 		{name: "waivers", usage: "YAML file of waivers, each with a reason, an approver and an end", commands: t.gating, decides: true},

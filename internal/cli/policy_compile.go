@@ -81,13 +81,17 @@ func (a *app) cluster(ctx context.Context, v values) (policy.Cluster, error) {
 	if err != nil {
 		return policy.Cluster{}, err
 	}
+	allowed, err := policy.ParseAllowance(v.list("allow-unread"))
+	if err != nil {
+		return policy.Cluster{}, err
+	}
 	authorities, err := a.authorities(ctx, v)
 	if err != nil {
 		return policy.Cluster{}, err
 	}
 	return policy.Cluster{
 		Name: v.text("name"), Globs: v.list("image-glob"), Warn: mode == "warn", Authorities: authorities,
-		Verifier: v.text("verifier-id"), MaxScanAge: scanAge, MaxVerdictAge: verdictAge,
+		Verifier: v.text("verifier-id"), AllowUnread: allowed, MaxScanAge: scanAge, MaxVerdictAge: verdictAge,
 	}, nil
 }
 

@@ -38,6 +38,10 @@ func (a *app) verifyJob(ctx context.Context, v values, args []string) error {
 	if err != nil {
 		return err
 	}
+	allowed, err := policy.ParseAllowance(v.list("allow-unread"))
+	if err != nil {
+		return err
+	}
 	asked, err := a.policies(ctx, v)
 	if err != nil {
 		return err
@@ -55,20 +59,20 @@ func (a *app) verifyJob(ctx context.Context, v values, args []string) error {
 		return noneVerified(x, wanted)
 	}
 	x.Verified = verified
-	return a.judge(ctx, x, asked)
+	return a.judge(ctx, x, policy.Rules{Policies: asked, AllowUnread: allowed})
 }
 
 // judge decides by policies on what was verified, and says on standard error why:
 // standard output is the statements'.
-func (a *app) judge(ctx context.Context, x examined, asked []policy.Policy) error {
-	if len(asked) == 0 {
+func (a *app) judge(ctx context.Context, x examined, rules policy.Rules) error {
+	if len(rules.Policies) == 0 {
 		return nil
 	}
-	e, err := a.evidence(ctx, x, asked)
+	e, err := a.evidence(ctx, x, rules.Policies)
 	if err != nil {
 		return err
 	}
-	verdict := policy.Rules{Policies: asked}.Decide(ctx, e)
+	verdict := rules.Decide(ctx, e)
 	if err := ctx.Err(); err != nil {
 		return err
 	}

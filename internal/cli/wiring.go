@@ -40,11 +40,17 @@ func (a *app) rules(ctx context.Context, v values) (policy.Rules, error) {
 	if err != nil {
 		return policy.Rules{}, err
 	}
+	allowed, err := policy.ParseAllowance(v.list("allow-unread"))
+	if err != nil {
+		return policy.Rules{}, err
+	}
 	asked, err := a.policies(ctx, v)
 	if err != nil {
 		return policy.Rules{}, err
 	}
-	return policy.Rules{Policies: asked, Cutoff: cutoff, OnlyFixed: onlyFixed, MaxDatabaseAge: maxAge, MaxScanAge: maxScanAge}, nil
+	return policy.Rules{
+		Policies: asked, Cutoff: cutoff, OnlyFixed: onlyFixed, AllowUnread: allowed, MaxDatabaseAge: maxAge, MaxScanAge: maxScanAge,
+	}, nil
 }
 
 // checkPolicies refuses policies that can decide nothing before a run does any

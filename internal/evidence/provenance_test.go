@@ -50,9 +50,9 @@ func TestProvenanceOfEachKindOfJob(t *testing.T) {
 // satisfy who asks only whether it is there.
 func TestProvenanceSaysNothingThatNobodyKnows(t *testing.T) {
 	for name, b := range map[string]evidence.Build{
-		"nothing":          {},
-		"no git":           {Job: ci.Context{Host: ci.GitHub, Commit: "1f0c"}},
-		"an unsigned one":  {Source: git.Workspace{Found: true, Commit: &git.Commit{Author: "ada"}}},
+		"nothing":         {},
+		"no git":          {Job: ci.Context{Host: ci.GitHub, Commit: "1f0c"}},
+		"an unsigned one": {Source: git.Workspace{Found: true, Commit: &git.Commit{Author: "ada"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := evidence.Provenance(b)

@@ -19,7 +19,6 @@
 package filetree
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -174,18 +173,11 @@ type Content struct{ *io.SectionReader }
 // Close implements io.Closer.
 func (Content) Close() error { return nil }
 
-// errSparse is why the content of a sparse file is not there: the holes in it could
-// be of any size.
-var errSparse = errors.New("it is stored as a sparse file, which is not unpacked")
-
 // Open returns the content of a file. That of a link, of a directory or of a device
 // is empty.
 func (t *Tree) Open(f *File) (Content, error) {
-	if f.entry == nil || f.entry.size == 0 {
+	if f.entry == nil || f.entry.content.block == nil {
 		return Content{io.NewSectionReader(nothing{}, 0, 0)}, nil
-	}
-	if f.entry.content.block == nil {
-		return Content{}, &fs.PathError{Op: "open", Path: f.entry.path, Err: errSparse}
 	}
 	return Content{io.NewSectionReader(f.entry.content.block, f.entry.content.offset, f.entry.size)}, nil
 }
@@ -219,6 +211,19 @@ func (t *Tree) Every(visit func(*File) error) error {
 		}
 	}
 	return nil
+}
+
+// AnyLayerHas returns the path of the first file of any layer for which wanted holds,
+// whether or not it is in the tree; empty: there is none. A whiteout is no file.
+func (t *Tree) AnyLayerHas(wanted func(path string, size int64) bool) string {
+	for _, layer := range t.entries {
+		for _, e := range layer {
+			if e.kind == Regular && wanted(e.path, e.size) {
+				return e.path
+			}
+		}
+	}
+	return ""
 }
 
 // Close frees what the contents were kept in.

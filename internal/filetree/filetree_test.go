@@ -16,6 +16,7 @@ import (
 	"github.com/gabriel-vasile/mimetype"
 
 	"github.com/hallmark-ci/hallmark/internal/filetree"
+	"github.com/hallmark-ci/hallmark/internal/sparsetest"
 )
 
 // What an image may not cost, and what comes of one that would.
@@ -130,23 +131,97 @@ func TestContents(t *testing.T) {
 	empty(t, temp)
 }
 
-// Holes could be of any size: a sparse file is there, and its content is an error.
-func TestASparseFileIsNotUnpacked(t *testing.T) {
-	header := tar.Header{Name: "sparse", Typeflag: tar.TypeReg, Format: tar.FormatGNU, Mode: 0o644}
-	stored := archive(t, true, header)
-	stored[156] = tar.TypeGNUSparse
-	copy(stored[483:495], "00100000000\x00") // its real size
-	copy(stored[124:136], "00000000000\x00")
-	copy(stored[148:156], fmt.Sprintf("%06o\x00 ", checksum(stored[:512])))
-	tree, err := filetree.Read(t.Context(), []filetree.Layer{{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(stored)), nil }}}, t.TempDir(), filetree.DefaultLimits())
+// A sparse file is read with its holes, in every form that there is; one that is larger
+// than anybody can want is an error, however little there is of it in the archive.
+func TestSparseFiles(t *testing.T) {
+	content := make([]byte, 3<<20)
+	copy(content, "\x7fELF and so on")
+	for _, at := range []int{5000, 100_000, 300_000, 700_000, 1 << 20, 2<<20 + 17} {
+		copy(content[at:], fmt.Sprintf("data at %d", at))
+	}
+	for i := range 60 { // more pieces than a header has room for
+		content[1<<20+i*2048] = 'x'
+	}
+	for _, f := range sparsetest.Formats() {
+		for name, want := range map[string][]byte{"whole": []byte("no hole"), "hollow": content, "hole": make([]byte, 600_000)} {
+			tree, err := readRaw(t, filetree.DefaultLimits(), sparsetest.Entry(f, "dir/"+name, 0o755, want), sparsetest.Entry(f, "behind", 0o644, []byte("it")))
+			must(t, err)
+			found := tree.Find("/dir/" + name)
+			if found == nil || found.Kind() != filetree.Regular || found.Size() != int64(len(want)) {
+				t.Fatalf("%s, %s: the file is %+v", f, name, found)
+			}
+			read, err := tree.Open(found)
+			must(t, err)
+			got, err := io.ReadAll(read)
+			must(t, err)
+			if !bytes.Equal(got, want) || tree.Find("/behind") == nil {
+				t.Errorf("%s, %s: %d bytes are not what it holds", f, name, len(got))
+			}
+			must(t, tree.Close())
+		}
+		for _, size := range []int64{16<<30 + 1, 1 << 60} {
+			if _, err := readRaw(t, filetree.DefaultLimits(), sparsetest.Hole(f, "bomb", size)); err == nil || !strings.Contains(err.Error(), "sparse files of more than") {
+				t.Errorf("%s of %d bytes: error %v", f, size, err)
+			}
+		}
+		two := filetree.Limits{Files: 9, Names: 99, Sparse: 1 << 20}
+		if _, err := readRaw(t, two, sparsetest.Hole(f, "a", 600_000), sparsetest.Hole(f, "b", 600_000)); err == nil {
+			t.Errorf("%s: two are over the limit, and there is no error", f)
+		}
+	}
+}
+
+// readRaw reads one layer of entries as they are.
+func readRaw(t *testing.T, limits filetree.Limits, entries ...[]byte) (*filetree.Tree, error) {
+	t.Helper()
+	stored := append(bytes.Join(entries, nil), sparsetest.End()...)
+	layer := filetree.Layer{Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(stored)), nil }}
+	return filetree.Read(t.Context(), []filetree.Layer{layer}, t.TempDir(), limits)
+}
+
+// A hard link is the program that it was bound to, with what is in that: through other
+// links, across layers, and also when the target is replaced later.
+func TestHardLinksKeepMarks(t *testing.T) {
+	program := func(name, mark string) (tar.Header, []byte) {
+		content := []byte("\x7fELF" + mark)
+		h := withContent(name, int64(len(content)))
+		h.Mode = 0o755
+		return h, content
+	}
+	hard := func(name, target string) tar.Header {
+		return tar.Header{Name: name, Linkname: target, Typeflag: tar.TypeLink, Mode: 0o755}
+	}
+	contents := map[string][]byte{}
+	layer := func(entries ...tar.Header) filetree.Layer {
+		for _, h := range entries {
+			if contents[h.Name] == nil {
+				contents[h.Name] = []byte{}
+			}
+		}
+		stored := archiveOf(t, entries, contents)
+		return filetree.Layer{ID: entries[0].Name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(stored)), nil }}
+	}
+	first, text := program("app/program", "one")
+	contents["app/program"] = text
+	lower := layer(first, hard("app/same", "app/program"), hard("app/chain", "app/same"), link("bin", "app"), hard("via", "bin/program"))
+	second, text := program("app/program", "two")
+	contents["app/program"] = text
+	upper := layer(hard("app/across", "app/chain"), hard("app/old", "app/program"), second, hard("app/new", "app/program"), file("app/.wh.same"))
+	tree, err := filetree.Read(t.Context(), []filetree.Layer{lower, upper}, t.TempDir(), filetree.DefaultLimits(), "one", "two")
 	must(t, err)
-	f := tree.Find("/sparse")
-	if f == nil || f.Size() != 0o100000000 {
-		t.Fatalf("the file is %+v", f)
+	for path, mark := range map[string]string{
+		"/app/program": "two", "/app/chain": "one", "/via": "one", "/app/across": "one", "/app/old": "one", "/app/new": "two",
+	} {
+		for _, m := range []string{"one", "two"} {
+			if got := tree.Marked(tree.Find(path), m); got != (m == mark) {
+				t.Errorf("%s has the mark %s: %t", path, m, got)
+			}
+		}
 	}
-	if _, err := tree.Open(f); err == nil || !strings.Contains(err.Error(), "sparse") {
-		t.Errorf("error %v", err)
+	if tree.Find("/app/same") != nil {
+		t.Error("/app/same is there, and was removed")
 	}
+	must(t, tree.Close())
 }
 
 // Whoever looks for facts or secrets walks the same tree.

@@ -24,19 +24,21 @@ type Layer struct {
 // Limits bounds what the files of an image take in memory: some 300 bytes each,
 // and their paths.
 type Limits struct {
-	Files int   // in all layers, folders and links included
-	Names int64 // bytes of their paths, and of what links point to
+	Files  int   // in all layers, folders and links included
+	Names  int64 // bytes of their paths, and of what links point to
+	Sparse int64 // bytes of all sparse files, with their holes
 }
 
 // DefaultLimits returns limits that no honest image reaches: two million files, of
-// which the paths have 256 MiB.
-func DefaultLimits() Limits { return Limits{Files: 2_000_000, Names: 256 << 20} }
+// which the paths have 256 MiB, and 16 GiB of sparse files.
+func DefaultLimits() Limits { return Limits{Files: 2_000_000, Names: 256 << 20, Sparse: 16 << 30} }
 
 // taken is what the entries of all layers have taken of their limits so far.
 type taken struct {
 	limits Limits
 	files  atomic.Int64
 	names  atomic.Int64
+	sparse atomic.Int64
 }
 
 // take takes what one more entry needs.
@@ -49,6 +51,16 @@ func (t *taken) take(header *tar.Header) error {
 		return tooManyFiles(t.limits.Files)
 	case t.names.Add(int64(names)) > t.limits.Names:
 		return fmt.Errorf("its layers have paths of more than %d bytes, the limit of all", t.limits.Names)
+	case sparse(header):
+		return t.takeSparse(header.Size)
+	}
+	return nil
+}
+
+// takeSparse bounds what an archive unpacks to that takes no room in it.
+func (t *taken) takeSparse(size int64) error {
+	if limit := t.limits.Sparse; size > limit || t.sparse.Add(size) > limit {
+		return fmt.Errorf("its layers have sparse files of more than %d bytes, the limit of all", limit)
 	}
 	return nil
 }

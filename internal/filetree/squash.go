@@ -134,7 +134,7 @@ func (s *squash) bind(e *entry, own *File) {
 		return
 	}
 	to := target.entry
-	e.kind, e.link, e.size, e.content, e.program = to.kind, to.link, to.size, to.content, to.program
+	e.kind, e.link, e.size, e.content, e.program, e.marks = to.kind, to.link, to.size, to.content, to.program, to.marks
 	e.mode = e.mode&^fs.ModeType | to.mode.Type()
 }
 

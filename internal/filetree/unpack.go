@@ -86,9 +86,10 @@ func (u *unpacker) entry(header *tar.Header, layer int32) (*entry, error) {
 	return e, nil
 }
 
-// content keeps the content of an entry, if it has one.
+// content keeps the content of an entry, if it has one: that of a sparse file with its
+// holes, which read as zeros and take no room in the archive.
 func (u *unpacker) content(ctx context.Context, e *entry, header *tar.Header, archive io.Reader) error {
-	if header.Size <= 0 || sparse(header) {
+	if header.Size <= 0 {
 		return nil
 	}
 	got, err := u.keeper.keep(interrupted{ctx, archive}, header.Size)
@@ -114,7 +115,7 @@ func sparse(header *tar.Header) bool {
 
 func kindOf(flag byte) Kind {
 	switch flag {
-	case tar.TypeReg:
+	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
 		return Regular
 	case tar.TypeDir:
 		return Directory

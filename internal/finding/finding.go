@@ -142,6 +142,13 @@ type Gap struct {
 	Why  string `json:"why"`  // one plain sentence without a full stop
 }
 
+// Gaps returns several lists of gaps as one: sorted, each of them once.
+func Gaps(lists ...[]Gap) []Gap {
+	all := slices.Concat(lists...)
+	slices.SortFunc(all, func(a, b Gap) int { return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why)) })
+	return slices.Compact(all)
+}
+
 // Distribution is an operating system that was scanned.
 type Distribution struct {
 	Name      string     `json:"name"`                // ID of /etc/os-release

@@ -18,11 +18,13 @@ type PlatformSummary struct {
 	Digest       string        `json:"digest"`
 	Counts       SummaryCounts `json:"counts"`
 	Distribution *Distribution `json:"distribution,omitempty"`
+	Unread       []Gap         `json:"unread,omitempty"` // what nobody looked at
 }
 
 // Merge returns the scan of an index: every finding of every platform once, with
 // the platforms that it is in, and what each platform has. A finding that only
-// some platforms suppress counts.
+// some platforms suppress counts. What was not read of any platform was not read of the
+// index.
 func Merge(scans []PlatformScan) Scan {
 	var merged Scan
 	at := map[string]int{}
@@ -30,8 +32,9 @@ func Merge(scans []PlatformScan) Scan {
 		raw, effective := Count(s.Scan.Findings)
 		merged.Platforms = append(merged.Platforms, PlatformSummary{
 			Platform: s.Platform, Digest: s.Digest, Counts: SummaryCounts{Raw: raw, Effective: effective},
-			Distribution: s.Scan.Distribution,
+			Distribution: s.Scan.Distribution, Unread: s.Scan.Unread,
 		})
+		merged.Unread = Gaps(merged.Unread, s.Scan.Unread)
 		if i == 0 {
 			merged.Scanner, merged.Database, merged.Started, merged.Finished = s.Scan.Scanner, s.Scan.Database, s.Scan.Started, s.Scan.Finished
 		}

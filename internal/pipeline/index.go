@@ -181,6 +181,7 @@ func (r *run) aggregate(platforms []platformRun) ([]attest.Predicate, error) {
 	}
 	var scans []finding.PlatformScan
 	for _, p := range platforms {
+		r.result.Unread = finding.Gaps(r.result.Unread, p.result.Unread)
 		if p.result.Scan != nil {
 			scans = append(scans, finding.PlatformScan{
 				Platform: p.result.Platform, Digest: "sha256:" + p.result.Subject.Hex(), Scan: *p.result.Scan,

@@ -157,6 +157,7 @@ type Result struct {
 	Ecosystems []catalog.Ecosystem
 	Packages   []catalog.Package
 	SBOMs      []Document
+	Unread     []finding.Gap     // what nobody looked at; of an index, in any of its images
 	Reused     bool              // the SBOMs are those of an earlier run; no layer was pulled
 	Scan       *finding.Scan     // nil: no scan was asked for
 	ScanBody   []byte            // the scan as attested

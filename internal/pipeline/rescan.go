@@ -91,7 +91,7 @@ func (r *run) rescanIndex(ctx context.Context, opened image.Opened, scanner Scan
 	if err != nil {
 		return err
 	}
-	r.result.Scan, r.result.ScanBody = &merged, p.Body
+	r.result.Scan, r.result.ScanBody, r.result.Unread = &merged, p.Body, merged.Unread
 	return r.markIndex(ctx, []attest.Predicate{p}, platforms)
 }
 

@@ -5,13 +5,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/evidence"
+	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
@@ -117,9 +117,7 @@ func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error
 		r.result.Files = &files
 	}
 	r.tellPackages(bom)
-	if unread := bom.Unread(); len(unread) > 0 {
-		r.note("the SBOM may lack packages of what could not be read: %s", strings.Join(unread, "; "))
-	}
+	r.result.Unread = bom.Unread()
 	end(plain.Count(len(r.result.Packages), "package"), nil)
 	return bom, nil
 }
@@ -204,12 +202,13 @@ func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) ([]at
 		end("", err)
 		return nil, err
 	}
+	scan.Unread = finding.Gaps(scan.Unread, bom.Unread()) // whoever made the scan: nobody says that it read more
 	p, err := evidence.Vuln(scan)
 	if err != nil {
 		end("", err)
 		return nil, err
 	}
-	r.result.Scan, r.result.ScanBody = &scan, p.Body
+	r.result.Scan, r.result.ScanBody, r.result.Unread = &scan, p.Body, scan.Unread
 	end(plain.Count(len(scan.Findings), "finding"), nil)
 	return []attest.Predicate{p}, nil
 }

@@ -20,6 +20,7 @@ type Cluster struct {
 	Warn          bool     // the cluster warns, and admits
 	Authorities   []Authority
 	Verifier      string        // whose verdicts are believed, where a policy needs one
+	AllowUnread   Allowance     // what scans and SBOMs need not have looked at
 	MaxScanAge    time.Duration // 0: any age
 	MaxVerdictAge time.Duration // 0: any age
 }

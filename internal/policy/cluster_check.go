@@ -196,6 +196,7 @@ func (k check) setting(p Policy, predicateType string, c Cluster, params string)
 	all := map[string]any{
 		"limit": maxReasons, "skew": clockSkew.Nanoseconds(), "fix": p.meta.fix,
 		"scan": k.part != "verdict" && attest.SameType(predicateType, attest.TypeVuln), "max_scan_age": ageOf(c.MaxScanAge),
+		"content": k.part != "verdict" && isContent(predicateType), "allow_unread": c.AllowUnread.expressions(),
 	}
 	switch k.part {
 	case "joined":

@@ -17,6 +17,7 @@ type Rules struct {
 	MaxDatabaseAge time.Duration  // of the database of the newest scan; 0: any age
 	MaxScanAge     time.Duration  // of the newest scan itself; 0: any age
 	Explain        bool           // say how a policy came to an outcome that is no pass
+	AllowUnread    Allowance      // what a scan, or the SBOM below it, need not have looked at
 	Limit          time.Duration  // of one policy's evaluation on one attestation; 0: 10 seconds
 
 	// Waive returns the waiver that takes a violation of a policy back, or nil. It
@@ -73,16 +74,17 @@ func (r Rules) Decide(ctx context.Context, e Evidence) Verdict {
 // project's own dialect about all together.
 func (r Rules) decidePolicies(ctx context.Context, e Evidence) []Result {
 	trials := make([]*trial, len(r.Policies))
+	unread := r.newUnread(e)
 	for i, p := range r.Policies {
 		if p.dialect != Hallmark {
-			trials[i] = r.newTrial(ctx, p, e)
+			trials[i] = r.newTrial(ctx, p, e, unread)
 		}
 	}
 	for _, v := range e.Verified {
 		tryAll(ctx, trials, v)
 	}
 	results := make([]Result, len(trials))
-	together := joined{evidence: e}
+	together := joined{evidence: e, unread: unread}
 	for i, t := range trials {
 		if t == nil {
 			results[i] = r.decideJoined(ctx, r.Policies[i], &together)

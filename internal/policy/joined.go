@@ -36,6 +36,7 @@ func (r Rules) decideJoined(ctx context.Context, p Policy, together *joined) Res
 		unknown.addSentences(p.lacks(together)...)
 		choices, ties := together.choices(p.reads)
 		unknown.addSentences(ties...)
+		unknown.addAll(together.notRead(p.reads))
 		for _, q := range questions(together.images(p), choices) {
 			said, err := r.askJoined(ctx, p, together, q, explain)
 			if err != nil {
@@ -148,6 +149,7 @@ func (p Policy) prepareJoined(ctx context.Context) (rego.PreparedEvalQuery, erro
 // when the first policy wants it.
 type joined struct {
 	evidence Evidence
+	unread   *unread
 	sorted   []verify.Verified
 	decoded  map[string]*ast.Term // by the envelope's digest
 }
@@ -224,6 +226,21 @@ func (j *joined) input(reads reading, q question) (ast.Value, error) {
 	}
 	set("attestations", ast.NewTerm(attestations))
 	return input, j.shorten(input, q.choice)
+}
+
+// notRead returns why a policy that reads what an image holds cannot pass: something
+// that it is shown, or the scan to decide on, says that not all was read.
+func (j *joined) notRead(reads reading) reasons {
+	if !reads.content() {
+		return reasons{}
+	}
+	var shown []verify.Verified
+	for _, v := range j.newest() {
+		if reads.wants(v.PredicateType()) {
+			shown = append(shown, v)
+		}
+	}
+	return j.unread.objection(shown...)
 }
 
 // shorten adds the shorthands: the predicates of the attestations that were chosen.

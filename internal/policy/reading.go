@@ -220,6 +220,11 @@ func (r reading) wants(predicateType string) bool {
 	})
 }
 
+// content reports whether the policy may read a scan or an SBOM.
+func (r reading) content() bool {
+	return slices.ContainsFunc([]string{attest.TypeVuln, attest.TypeCycloneDX, attest.TypeSPDX}, r.wants)
+}
+
 // checkWords refuses a word in custom.optional that stands for nothing, and a key
 // of input.attestations that is never there, such as vulm.
 func (p *Policy) checkWords() error {

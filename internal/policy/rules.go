@@ -70,7 +70,8 @@ func (r Rules) cutoffTitle() string {
 }
 
 // decideCutoff denies for each finding at or above the cutoff that nothing
-// suppressed, and names the worst. Whatever it comes to, it says how many
+// suppressed, and names the worst. Where nothing is denied and something was not read, it
+// is undecided. Whatever it comes to, it says how many
 // findings no cutoff can reach.
 func (r Rules) decideCutoff(summary finding.Summary, now time.Time) answer {
 	finding.Sort(summary.Findings)
@@ -88,9 +89,18 @@ func (r Rules) decideCutoff(summary finding.Summary, now time.Time) answer {
 			waived = append(waived, *w)
 		}
 	}
-	outcome := Pass
-	if named.some() {
+	outcome, notRead := Pass, r.AllowUnread.objection(summary.Unread)
+	switch {
+	case named.some():
 		outcome = Deny
+		for _, why := range notRead.list() {
+			named.end(why.String())
+		}
+	case notRead.some():
+		outcome = Undecided
+		named.addAll(notRead)
+	case len(summary.Unread) > 0:
+		named.end(fmt.Sprintf("%s not read, as allow-unread permits", wasWere(len(summary.Unread))))
 	}
 	if unknown := summary.Counts.Effective.Unknown; unknown == 1 {
 		named.end("1 finding of unknown severity was not judged")
@@ -171,6 +181,13 @@ func span(d time.Duration) string {
 		return plural(hours, "hour")
 	}
 	return plural(days, "day") + " " + plural(hours, "hour")
+}
+
+func wasWere(n int) string {
+	if n == 1 {
+		return "1 thing was"
+	}
+	return fmt.Sprintf("%d things were", n)
 }
 
 func plural(n int, unit string) string {

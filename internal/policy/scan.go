@@ -129,6 +129,11 @@ func decodeSummary(result json.RawMessage) (finding.Summary, error) {
 	if err := json.Unmarshal(result, &summary); err != nil {
 		return finding.Summary{}, fmt.Errorf("decoding scanner.result: %w", jsonError(err))
 	}
+	for _, g := range summary.Unread {
+		if g.What == "" {
+			return finding.Summary{}, errors.New("scanner.result.unread has an entry that does not say what it is about")
+		}
+	}
 	for i, f := range summary.Findings {
 		if err := checkFinding(f); err != nil {
 			return finding.Summary{}, fmt.Errorf("scanner.result.findings[%d] %w", i, err)

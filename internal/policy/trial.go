@@ -20,6 +20,7 @@ type trial struct {
 	policy     Policy
 	evaluation evaluation
 	among      func(verify.Verified) bool // whether it is asked about
+	unread     *unread
 	considered int
 	satisfied  bool // by one, where one is enough
 	broken     bool // the policy cannot be evaluated at all
@@ -28,8 +29,8 @@ type trial struct {
 	warned     reasons
 }
 
-func (r Rules) newTrial(ctx context.Context, p Policy, e Evidence) *trial {
-	t := &trial{policy: p, among: p.among(e.Verified)}
+func (r Rules) newTrial(ctx context.Context, p Policy, e Evidence, u *unread) *trial {
+	t := &trial{policy: p, among: p.among(e.Verified), unread: u}
 	for _, problem := range p.problems {
 		t.breaks(problem)
 	}
@@ -88,6 +89,17 @@ func (t *trial) breaks(reason string) {
 // wants reports whether an attestation can still make a difference.
 func (t *trial) wants(v verify.Verified) bool {
 	return !t.broken && !t.satisfied && t.among(v)
+}
+
+// judge takes what the policy says about an attestation. One about content cannot
+// satisfy it while something was not read.
+func (t *trial) judge(v verify.Verified, a answer) {
+	if a.outcome == Pass && isContent(v.PredicateType()) {
+		if why := t.unread.objection(v); why.some() {
+			a = answer{outcome: Undecided, reasons: why}
+		}
+	}
+	t.take(a)
 }
 
 func (t *trial) take(a answer) {
@@ -162,7 +174,7 @@ func tryAll(ctx context.Context, trials []*trial, v verify.Verified) {
 			input = decoded
 		}
 		found, err := t.evaluation.eval(ctx, t.policy.view(input), name)
-		t.take(t.evaluation.answer(found, err, name))
+		t.judge(v, t.evaluation.answer(found, err, name))
 		t.broken = t.broken || isStuck(err)
 	}
 }

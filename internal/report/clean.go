@@ -33,6 +33,7 @@ func cleaned(r pipeline.Result) pipeline.Result {
 		scan.Findings = mapped(scan.Findings, cleanedFinding)
 		r.Scan = &scan
 	}
+	r.Unread = mapped(r.Unread, cleanedGap)
 	r.Rejected = mapped(r.Rejected, func(x pipeline.Rejection) pipeline.Rejection {
 		x.Digest, x.ClaimedType, x.Reason = line(x.Digest), line(x.ClaimedType), errors.New(line(x.Reason.Error()))
 		return x

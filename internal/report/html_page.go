@@ -31,6 +31,7 @@ type page struct {
 	Checks          []checkView
 	Frameworks      []frameworkView
 	Scan            *scanView
+	Unread          []gapView
 	Exceptions      []exception
 	Platforms       []platformView
 	Ecosystems      string
@@ -61,7 +62,7 @@ func newPage(r pipeline.Result) page {
 	p := page{
 		Project: projectURL, Version: line(r.Version), Outcome: o.String(), Word: word(r), Glyph: glyph(o), Headline: headline(r),
 		Requested: requested(r), Digest: r.Subject.Digest().DigestStr(), Facts: factsOf(r), Notes: r.Notes,
-		Checks: checkViews(r), Frameworks: frameworkViews(r), Scan: scanViewOf(r), Exceptions: exceptionViews(r),
+		Checks: checkViews(r), Frameworks: frameworkViews(r), Scan: scanViewOf(r), Unread: gapsOf(r), Exceptions: exceptionViews(r),
 		Platforms: platformViews(r), Again: againCommands(r),
 	}
 	if r.Failure != nil {
@@ -158,6 +159,7 @@ func sectionsOf(p page) []section {
 	if p.Scan != nil {
 		add("findings", "Vulnerabilities", len(p.Scan.Rows), true)
 	}
+	add("unread", "Not read", len(p.Unread), len(p.Unread) > 0)
 	add("exceptions", "Waived", len(p.Exceptions), len(p.Exceptions) > 0)
 	add("platforms", "Platforms", len(p.Platforms), len(p.Platforms) > 0)
 	add("packages", "Packages", len(p.Packages), len(p.Packages) > 0)

@@ -50,6 +50,7 @@ func (m *markdown) result(r pipeline.Result) {
 	if r.Scan != nil {
 		m.findings(*r.Scan)
 	}
+	m.unread(r)
 	m.controls(r)
 	m.exceptions(r)
 	m.attestations(r)

@@ -40,6 +40,7 @@ func Text(r pipeline.Result, style Style) []byte {
 		t.findings(*r.Scan)
 	}
 	t.platforms(r)
+	t.unread(r)
 	t.attestations(r)
 	t.checks(r.Verdict)
 	t.frameworks(r.Verdict)

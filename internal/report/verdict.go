@@ -27,6 +27,7 @@ type verdictDocument struct {
 	Database     *finding.Database      `json:"database,omitempty"` // that the scan was made with
 	ScannedOn    *time.Time             `json:"scannedOn,omitempty"`
 	Packages     map[string]int         `json:"packages,omitempty"`
+	Unread       []finding.Gap          `json:"unread,omitempty"`    // what nobody looked at
 	Platforms    []verdictPlatform      `json:"platforms,omitempty"` // of an index
 	Checks       []verdictCheck         `json:"checks"`
 	Frameworks   []policy.Assessment    `json:"frameworks,omitempty"` // whose controls a policy claims
@@ -41,6 +42,7 @@ type verdictPlatform struct {
 	Verdict  string                 `json:"verdict"`
 	Counts   *finding.SummaryCounts `json:"counts,omitempty"`
 	Packages map[string]int         `json:"packages"`
+	Unread   []finding.Gap          `json:"unread,omitempty"`
 }
 
 type verdictCheck struct {
@@ -93,9 +95,10 @@ func Verdict(r pipeline.Result) ([]byte, error) {
 	if r.Failure != nil {
 		doc.Failure = r.Failure.Error()
 	}
-	doc.Packages = packages(r)
+	doc.Packages, doc.Unread = packages(r), r.Unread
 	for _, p := range r.Platforms {
 		one := verdictPlatform{Platform: p.Platform, Digest: p.Subject.Digest().DigestStr(), Verdict: p.Verdict.Outcome.String(), Packages: packages(p)}
+		one.Unread = p.Unread
 		if p.Scan != nil {
 			counts := p.Scan.Summary().Counts
 			one.Counts = &counts

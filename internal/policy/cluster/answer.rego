@@ -49,6 +49,40 @@ problems contains sprintf("the scan is older than %s: scan the image again", [se
 
 finished := time.parse_rfc3339_ns(input.predicate.metadata.scanFinishedOn)
 
+# What nobody looked at is not known to be harmless.
+problems contains sprintf("not everything was read: %v (%v)", [gap_text(gap, "what"), gap_text(gap, "why")]) if {
+	setting.content
+	some gap in unread
+	not may_stay(gap)
+}
+
+may_stay(gap) if {
+	some pattern in setting.allow_unread
+	regex.match(pattern, gap.what)
+}
+
+gap_text(gap, key) := gap[key] if is_object(gap) else := "what it lists is not understood"
+
+unread := array.concat(unread_of_scan, array.concat(unread_of_cyclonedx, unread_of_spdx))
+
+unread_of_scan := gaps(object.get(input, ["predicate", "scanner", "result", "unread"], []))
+
+unread_of_cyclonedx := [gap |
+	some property in object.get(input, ["predicate", "metadata", "properties"], [])
+	property.name == "hallmark:unread"
+	some gap in gaps_in(property.value)
+]
+
+unread_of_spdx := [gap |
+	some annotation in object.get(input, ["predicate", "annotations"], [])
+	startswith(annotation.comment, "hallmark:unread=")
+	some gap in gaps_in(trim_prefix(annotation.comment, "hallmark:unread="))
+]
+
+gaps_in(text) := gaps(json.unmarshal(text)) if json.is_valid(text) else := [""]
+
+gaps(listed) := listed if is_array(listed) else := [] if listed == null else := [""]
+
 # sentence returns what a policy says as one line, and is undefined for what says nothing.
 sentence(said) := said if {
 	is_string(said)

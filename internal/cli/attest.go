@@ -38,6 +38,7 @@ func (a *app) attestJob(ctx context.Context, v values, args []string) error {
 		return err
 	}
 	job := pipeline.Job{Reference: p.reference, Brought: brought, Push: true, History: history}
+	rooms.Images = comparedImages{Images: rooms.Images, documents: documentsOf(job)}
 	result, err := pipeline.Attest(ctx, job, rooms)
 	if err != nil {
 		return err

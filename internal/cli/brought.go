@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/evidence"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/finding"
+	"github.com/hallmark-ci/hallmark/internal/identity"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 )
 
@@ -46,8 +46,16 @@ func sbomFileFormats(v values, wanted []catalog.Format) ([]catalog.Format, error
 }
 
 // takeBrought lets an SBOM and a scan that were brought take the place of those
-// that would be made.
-func (a *app) takeBrought(v values, p place, rooms *pipeline.Rooms) error {
+// that would be made. What says that it is of another image is refused.
+func (a *app) takeBrought(v values, p place, job *pipeline.Job, rooms *pipeline.Rooms) error {
+	compared := comparedImages{Images: rooms.Images, documents: documentsOf(*job)}
+	take := func(taking, path string, content []byte) {
+		d := document{taking: taking, claims: identity.Of(content), single: true}
+		if !d.named() {
+			job.Notes = append(job.Notes, fmt.Sprintf("%s does not say which image it is of", path))
+		}
+		compared.documents = append(compared.documents, d)
+	}
 	switch path := v.text("sbom-file"); path {
 	case "":
 	case buildKit:
@@ -57,51 +65,39 @@ func (a *app) takeBrought(v values, p place, rooms *pipeline.Rooms) error {
 		if err != nil {
 			return err
 		}
-		rooms.Catalog = (&single{what: "SBOM", path: path}).catalog(f.Content)
+		rooms.Catalog = broughtSBOM(path, f.Content)
+		take("reading the SBOM "+path, "the SBOM "+path, f.Content)
 	}
-	path := v.text("scan-file")
-	if path == "" {
-		return nil
+	if path := v.text("scan-file"); path != "" {
+		f, scan, err := readScan(v, path)
+		if err != nil {
+			return err
+		}
+		rooms.Database = func(context.Context) (pipeline.Scanner, error) { return broughtScan{path: path, scan: scan}, nil }
+		take("taking the scan "+path, "the scan "+path, f.Content)
 	}
+	rooms.Images = compared
+	return nil
+}
+
+// readScan reads the input scan-file.
+func readScan(v values, path string) (evidence.Brought, evidence.ScanFile, error) {
 	if wanted, err := v.boolean("scan"); err != nil || !wanted {
-		return errors.Join(err, fault.Usagef("scan is false, and scan-file is given"))
+		return evidence.Brought{}, evidence.ScanFile{}, errors.Join(err, fault.Usagef("scan is false, and scan-file is given"))
 	}
 	f, err := evidence.Load(path)
 	if err != nil {
-		return err
+		return evidence.Brought{}, evidence.ScanFile{}, err
 	}
 	scan, err := evidence.ReadScan(f)
-	if err != nil {
-		return err
-	}
-	rooms.Database = func(context.Context) (pipeline.Scanner, error) {
-		return &broughtScan{single: single{what: "scan", path: path}, file: scan}, nil
-	}
-	return nil
+	return f, scan, err
 }
 
-// single is evidence about one image, which cannot be that of another.
-type single struct {
-	what, path string
-	of         attest.Subject
-}
-
-func (s *single) take(subject attest.Subject) error {
-	if s.of != (attest.Subject{}) && s.of.Hex() != subject.Hex() {
-		return fault.WithHint(fault.Usagef("the %s %s is one, and this is an index of several images", s.what, s.path), "name the one image with platforms")
-	}
-	s.of = subject
-	return nil
-}
-
-func (s *single) catalog(content []byte) pipeline.Cataloger {
+func broughtSBOM(path string, content []byte) pipeline.Cataloger {
 	return func(_ context.Context, subject attest.Subject, _ v1.Image, _ string, _ ...catalog.Look) (catalog.SBOM, error) {
-		if err := s.take(subject); err != nil {
-			return catalog.SBOM{}, err
-		}
 		bom, err := catalog.Read(subject, content)
 		if err != nil {
-			return catalog.SBOM{}, fmt.Errorf("reading the SBOM %s: %w", s.path, err)
+			return catalog.SBOM{}, fmt.Errorf("reading the SBOM %s: %w", path, err)
 		}
 		return bom, nil
 	}
@@ -143,29 +139,23 @@ func buildKitSBOM(p place) pipeline.Cataloger {
 
 // broughtScan is a scan that somebody else made, in place of a scanner.
 type broughtScan struct {
-	single
-	file evidence.ScanFile
+	path string
+	scan evidence.ScanFile
 }
 
 // Info implements pipeline.Scanner.
-func (s *broughtScan) Info() finding.Database { return s.file.Scan.Database }
+func (s broughtScan) Info() finding.Database { return s.scan.Database }
 
 // Notes implements pipeline.Scanner.
-func (s *broughtScan) Notes() []string {
-	notes := []string{fmt.Sprintf("the scan is that of %s %s, from %s", s.file.Scan.Scanner.URI, s.file.Scan.Scanner.Version, s.path)}
-	if len(s.file.Images) == 0 {
-		notes = append(notes, fmt.Sprintf("the scan %s does not say which image it is of", s.path))
-	}
-	return notes
+func (s broughtScan) Notes() []string {
+	return []string{fmt.Sprintf("the scan is that of %s %s, from %s", s.scan.Scanner.URI, s.scan.Scanner.Version, s.path)}
 }
 
 // Scan implements pipeline.Scanner.
-func (s *broughtScan) Scan(_ context.Context, bom catalog.SBOM) (finding.Scan, error) {
-	if err := s.take(bom.Subject()); err != nil {
-		return finding.Scan{}, err
+func (s broughtScan) Scan(_ context.Context, bom catalog.SBOM) (finding.Scan, error) {
+	var types []string
+	for _, ecosystem := range bom.Ecosystems() {
+		types = append(types, ecosystem.Name)
 	}
-	if digest := "sha256:" + bom.Subject().Hex(); len(s.file.Images) > 0 && !slices.Contains(s.file.Images, digest) {
-		return finding.Scan{}, fmt.Errorf("taking the scan %s: it is about %s, and the image is %s", s.path, s.file.Images[0], digest)
-	}
-	return s.file.Scan, nil
+	return s.scan.Beside(types), nil
 }

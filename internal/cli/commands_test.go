@@ -45,6 +45,8 @@ func commands() map[string]command {
 		"jsonl":    {1, jsonLines},
 		"stages":   {2, stages},
 		"outputs":  {2, outputs},
+		"known":    {0, known},
+		"fill":     {2, fill},
 	}
 	out := map[string]command{}
 	for name, c := range all {

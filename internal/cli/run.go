@@ -88,7 +88,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	if db != nil {
 		rooms.Database = db.open
 	}
-	if err := a.takeBrought(v, p, &rooms); err != nil {
+	if err := a.takeBrought(v, p, &job, &rooms); err != nil {
 		return err
 	}
 	end := a.section("hallmark run " + p.reference)

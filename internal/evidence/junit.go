@@ -2,10 +2,12 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -20,17 +22,22 @@ const maxDepth = 100
 type junit struct {
 	into   *tests
 	open   []string // names of the elements around
-	suites []suite
+	suites []suite  // under way, the root included
+	inTest bool
 	test   string // under way
 	came   outcome
 }
 
-// suite is a testsuite under way.
+// suite is a testsuite or the testsuites around them, under way.
 type suite struct {
 	name   string
-	claims int // failures and errors, as its attributes say
-	found  int // cases that failed
+	claims counts // as its attributes say
+	found  counts // as its cases tell
+	failed bool   // it says so itself
 }
+
+// counts are numbers of test cases.
+type counts struct{ tests, failed int }
 
 // readJUnit reads JUnit XML. A document with a type of its own, in which entities
 // could swell, is refused.
@@ -68,40 +75,94 @@ func (j *junit) start(e xml.StartElement) error {
 		return fmt.Errorf("its elements lie more than %d deep", maxDepth)
 	}
 	switch name {
-	case "testsuite":
-		j.suites = append(j.suites, suite{name: attribute(e, "name"), claims: number(e, "failures") + number(e, "errors")})
+	case "testsuite", "testsuites":
+		return j.startSuite(e)
 	case "testcase":
-		j.test, j.came = strings.TrimPrefix(attribute(e, "classname")+"."+attribute(e, "name"), "."), passed
-		switch attribute(e, "status") {
-		case "skipped", "disabled", "notrun":
-			j.came = warned
-		}
-	case "failure", "error":
-		j.came = failed
+		return j.startCase(e)
+	case "failure", "error", "rerunFailure", "rerunError":
+		j.fail()
 	case "skipped", "flakyFailure", "flakyError":
 		j.came = max(j.came, warned)
 	}
 	return nil
 }
 
+// fail makes the test under way one that failed, or the suite where no test is.
+func (j *junit) fail() {
+	j.came = failed
+	if !j.inTest && len(j.suites) > 0 {
+		j.suites[len(j.suites)-1].failed = true
+	}
+}
+
+func (j *junit) startSuite(e xml.StartElement) error {
+	s := suite{name: cmp.Or(attribute(e, "name"), e.Name.Local)}
+	for attributeName, into := range map[string]*int{"tests": &s.claims.tests, "failures": &s.claims.failed, "errors": &s.claims.failed} {
+		n, err := number(e, attributeName)
+		if err != nil {
+			return fmt.Errorf("the suite %q: %w", plain.Line(s.name, maxQuoted), err)
+		}
+		*into += n
+	}
+	s.failed = came(e) == failed
+	j.suites = append(j.suites, s)
+	return nil
+}
+
+func (j *junit) startCase(e xml.StartElement) error {
+	if j.inTest {
+		return errors.New("a testcase lies in another")
+	}
+	j.inTest, j.came = true, came(e)
+	j.test = strings.TrimPrefix(attribute(e, "classname")+"."+attribute(e, "name"), ".")
+	return nil
+}
+
+// came returns what an element says of itself, as the tools do that write no child for it: CTest and GoogleTest say
+// it in status, GoogleTest in result, too. What a word means that nobody knows could be that it failed.
+func came(e xml.StartElement) outcome {
+	worst := passed
+	for _, name := range []string{"status", "result"} {
+		switch strings.ToLower(strings.TrimSpace(attribute(e, name))) {
+		case "", "passed", "pass", "success", "successful", "succeeded", "ok", "run", "executed", "completed", "complete", "finished", "true":
+		case "skipped", "skip", "disabled", "notrun", "not_run", "ignored", "suppressed", "pending", "flaky", "warning":
+			worst = max(worst, warned)
+		default:
+			worst = failed
+		}
+	}
+	return worst
+}
+
 func (j *junit) end(name string) error {
 	j.open = j.open[:len(j.open)-1]
 	switch name {
 	case "testcase":
-		if j.came == failed {
-			for i := range j.suites {
-				j.suites[i].found++
+		for i := range j.suites {
+			j.suites[i].found.tests++
+			if j.came == failed {
+				j.suites[i].found.failed++
 			}
 		}
-		test := j.test
-		j.test = ""
-		return j.into.add(test, j.came)
-	case "testsuite":
+		j.inTest = false
+		return j.into.add(j.test, j.came)
+	case "testsuite", "testsuites":
 		s := j.suites[len(j.suites)-1]
 		j.suites = j.suites[:len(j.suites)-1]
-		if s.claims > s.found {
-			return j.into.add(fmt.Sprintf("%s (%d failures are counted, %d are told)", s.name, s.claims, s.found), failed)
-		}
+		return s.check(j.into)
+	}
+	return nil
+}
+
+// check adds a failure for what a suite counts and its cases do not tell.
+func (s suite) check(into *tests) error {
+	switch {
+	case s.claims.failed > s.found.failed:
+		return into.add(fmt.Sprintf("%s (%d failures are counted, %d are told)", s.name, s.claims.failed, s.found.failed), failed)
+	case s.claims.tests > s.found.tests:
+		return into.add(fmt.Sprintf("%s (%d tests are counted, %d are told)", s.name, s.claims.tests, s.found.tests), failed)
+	case s.failed && s.found.failed == 0:
+		return into.add(fmt.Sprintf("%s (it failed, and none of its tests did)", s.name), failed)
 	}
 	return nil
 }
@@ -115,10 +176,15 @@ func attribute(e xml.StartElement, name string) string {
 	return ""
 }
 
-func number(e xml.StartElement, name string) int {
-	n, err := strconv.Atoi(attribute(e, name))
-	if err != nil || n < 0 {
-		return 0
+// number returns a count, zero for none.
+func number(e xml.StartElement, name string) (int, error) {
+	text := strings.TrimSpace(attribute(e, name))
+	if text == "" {
+		return 0, nil
 	}
-	return n
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > math.MaxInt32 {
+		return 0, fmt.Errorf("%s is %q, which is no number of tests", name, plain.Line(text, maxQuoted))
+	}
+	return n, nil
 }

@@ -23,6 +23,8 @@ func TestWhatIsNoSARIF(t *testing.T) {
 		"it is no SARIF":                       "[]",
 		`version is "2.0.0": it must be 2.1.0`: `{"version":"2.0.0","runs":[]}`,
 		"runs is missing":                      `{"version":"2.1.0"}`,
+		"x says that it failed":                `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}},"results":[],"invocations":[{"executionSuccessful":false}]}]}`,
+		"the run of x has no results":          `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"y"}},"results":[]},{"tool":{"driver":{"name":"x"}}}]}`,
 		"runs[0].tool.driver.name is missing":  `{"version":"2.1.0","runs":[{}]}`,
 		"runs[0]: ":                            `{"version":"2.1.0","runs":[{"results":{}}]}`,
 		"more than 33554432 bytes":             strings.Repeat(" ", 32<<20+1),
@@ -41,8 +43,10 @@ func TestWhatIsNoSARIF(t *testing.T) {
 func TestSARIF(t *testing.T) {
 	const first = `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"lint","rules":[{"id":"R1","defaultConfiguration":{"level":"error"}},{"id":"R2"}]}},"results":[
 		{"ruleId":"R1"},{"ruleIndex":0},{"ruleId":"R2"},{"ruleId":"R1","level":"note"},{"ruleId":"R9","kind":"pass"},
+		{"ruleId":"R3","kind":"review","level":"error"},{"ruleId":"R3","kind":"open"},{"ruleId":"R3","baselineState":"absent","level":"error"},
 		{"ruleId":"R1","suppressions":[{"kind":"inSource"}]},{"ruleId":"R1","suppressions":[{"kind":"external","status":"rejected"}]}]}]}`
-	const second = `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"sast"}},"results":[]}]}`
+	const second = `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"sast"}},"results":[],
+		"invocations":[{"executionSuccessful":true,"toolExecutionNotifications":[{"level":"error","message":{"text":"cannot read a.js"}}]}]}]}`
 	p, err := evidence.SARIF([]evidence.Brought{{Path: "a", Content: []byte(first)}, {Path: "b", Content: []byte(second)}})
 	must(t, err)
 	var log struct {
@@ -54,9 +58,10 @@ func TestSARIF(t *testing.T) {
 	if p.Type != attest.TypeSARIF || log.Version != "2.1.0" || len(log.Runs) != 2 {
 		t.Errorf("got %s", p.Body)
 	}
-	const want = `"levels":{"error":3,"none":1,"note":1,"warning":1},"suppressed":1,"rules":[` +
+	const want = `"levels":{"error":3,"none":2,"note":1,"warning":1},"suppressed":1,"undecided":2,"unread":[{"what":"sast","why":"cannot read a.js"}],"rules":[` +
 		`{"tool":"lint","rule":"R1","level":"error","count":3},{"tool":"lint","rule":"R1","level":"note","count":1},` +
-		`{"tool":"lint","rule":"R2","level":"warning","count":1},{"tool":"lint","rule":"R9","level":"none","count":1}]`
+		`{"tool":"lint","rule":"R2","level":"warning","count":1},{"tool":"lint","rule":"R3","level":"none","count":1},` +
+		`{"tool":"lint","rule":"R3","level":"undecided","count":2},{"tool":"lint","rule":"R9","level":"none","count":1}]`
 	if !strings.Contains(string(log.Properties.Hallmark), want) {
 		t.Errorf("have %s\nwant %s", log.Properties.Hallmark, want)
 	}

@@ -11,41 +11,17 @@ import (
 	"slices"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/plain"
 )
+
+// undecided stands for a level in the counts of rules.
+const undecided = "undecided"
 
 const (
 	maxSARIF   = 32 << 20 // bytes of all files together
 	maxCounted = 10_000   // rules in the summary
-)
-
-// The parts of SARIF 2.1.0 that are counted
-// (https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html).
-type (
-	sarifLog struct {
-		Version string
-		Runs    []json.RawMessage
-	}
-	sarifRun struct {
-		Tool struct {
-			Driver struct {
-				Name  string
-				Rules []sarifRule
-			}
-		}
-		Results []sarifResult
-	}
-	sarifRule struct {
-		ID                   string
-		DefaultConfiguration struct{ Level string }
-	}
-	sarifResult struct {
-		RuleID       string
-		RuleIndex    *int
-		Rule         struct{ ID string }
-		Level, Kind  string
-		Suppressions []struct{ Status string }
-	}
 )
 
 type (
@@ -53,6 +29,8 @@ type (
 		Files      []descriptor   `json:"files"`
 		Levels     map[string]int `json:"levels"` // error, warning, note, none: results that count
 		Suppressed int            `json:"suppressed"`
+		Undecided  int            `json:"undecided"`        // results that the tool leaves to somebody else: review, open
+		Unread     []finding.Gap  `json:"unread,omitempty"` // what a tool says it could not look at
 		Rules      []ruleCount    `json:"rules"`
 	}
 	ruleCount struct {
@@ -65,7 +43,8 @@ type (
 
 // SARIF returns reports of static analysis as one predicate, a SARIF log that holds
 // the runs of all of them. Its property bag has how often each rule was broken, so
-// that a policy need not know SARIF.
+// that a policy need not know SARIF. A run of a tool that failed, or without results,
+// is undecided.
 func SARIF(files []Brought) (attest.Predicate, error) {
 	summary := sarifSummary{Files: []descriptor{}, Levels: map[string]int{"error": 0, "warning": 0, "note": 0, "none": 0}}
 	counts := map[ruleCount]int{}
@@ -76,7 +55,7 @@ func SARIF(files []Brought) (attest.Predicate, error) {
 		}
 		found, err := summary.take(f, counts)
 		if err != nil {
-			return attest.Predicate{}, fmt.Errorf("reading the SARIF file %s: %w", f.Path, err)
+			return attest.Predicate{}, fault.WithHint(fmt.Errorf("reading the SARIF file %s: %w", f.Path, err), "%s", fault.HintOf(err))
 		}
 		runs = append(runs, found...)
 	}
@@ -111,6 +90,10 @@ func (s *sarifSummary) take(f Brought, counts map[ruleCount]int) ([]json.RawMess
 		if r.Tool.Driver.Name == "" {
 			return nil, fmt.Errorf("runs[%d].tool.driver.name is missing", i)
 		}
+		if err := r.looked(); err != nil {
+			return nil, err
+		}
+		s.Unread = append(s.Unread, r.gaps()...)
 		s.count(r, counts)
 	}
 	if len(counts) > maxCounted {
@@ -123,46 +106,19 @@ func (s *sarifSummary) take(f Brought, counts map[ruleCount]int) ([]json.RawMess
 
 func (s *sarifSummary) count(r sarifRun, counts map[ruleCount]int) {
 	for _, result := range r.Results {
-		if result.suppressed() {
+		rule, level := r.Tool.Driver.ruleOf(result)
+		switch {
+		case result.suppressed():
 			s.Suppressed++
 			continue
+		case result.meaning() == isUndecided:
+			s.Undecided++
+			level = undecided
+		default:
+			s.Levels[level]++
 		}
-		rule, level := r.ruleOf(result)
-		s.Levels[level]++
-		counts[ruleCount{Tool: plain.Line(r.Tool.Driver.Name, maxQuoted), Rule: plain.Line(rule, maxQuoted), Level: level}]++
+		counts[ruleCount{Tool: plain.Line(r.Tool.Driver.Name, maxQuoted), Rule: plain.Line(rule.ID, maxQuoted), Level: level}]++
 	}
-}
-
-// suppressed reports whether somebody took a result back, and nobody that.
-func (r sarifResult) suppressed() bool {
-	accepted := func(status string) bool { return status == "" || status == "accepted" }
-	all := len(r.Suppressions) > 0
-	for _, s := range r.Suppressions {
-		all = all && accepted(s.Status)
-	}
-	return all
-}
-
-// ruleOf returns the rule of a result and its level: its own, else that of the
-// rule, else warning. A result that is no failure has none.
-func (r sarifRun) ruleOf(result sarifResult) (rule, level string) {
-	rule, level = cmp.Or(result.RuleID, result.Rule.ID), result.Level
-	rules := r.Tool.Driver.Rules
-	i := slices.IndexFunc(rules, func(one sarifRule) bool { return one.ID == rule })
-	if result.RuleIndex != nil && *result.RuleIndex >= 0 && *result.RuleIndex < len(rules) {
-		i = *result.RuleIndex
-	}
-	if i >= 0 {
-		rule, level = cmp.Or(rule, rules[i].ID), cmp.Or(level, rules[i].DefaultConfiguration.Level)
-	}
-	if result.Kind != "" && result.Kind != "fail" {
-		return rule, "none"
-	}
-	switch level {
-	case "error", "note", "none":
-		return rule, level
-	}
-	return rule, "warning"
 }
 
 func sorted(counts map[ruleCount]int) []ruleCount {

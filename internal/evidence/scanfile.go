@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
@@ -22,28 +21,46 @@ const (
 
 // ScanFile is a scan that somebody else made.
 type ScanFile struct {
-	Scan   finding.Scan
-	Images []string // digests that it says it is about, sha256:…; none: it does not say
+	finding.Scan
+	classes []string // of packages that the report has results about, as trivy names them; nil: it does not say
 }
 
 // ReadScan reads the scan of grype, of trivy, or any in SARIF. The scan says who
 // made it. What a report does not tell, such as the age of the database, stays
-// unknown.
+// unknown. A report of a tool that failed, or that looked at something else than an
+// image's packages, is undecided; what it says it did not look at is in the scan's
+// gaps.
 func ReadScan(f Brought) (ScanFile, error) {
 	s, err := readScan(bytes.TrimPrefix(f.Content, []byte("\ufeff")))
-	if err == nil && len(s.Scan.Findings) > maxFindings {
+	if err == nil && len(s.Findings) > maxFindings {
 		err = fmt.Errorf("it has more than %d findings, which is the limit", maxFindings)
 	}
 	if err != nil {
-		return ScanFile{}, fault.WithHint(fmt.Errorf("reading the scan %s: %w", f.Path, err), "give the JSON of grype or trivy, or SARIF 2.1.0")
+		hint := cmp.Or(fault.HintOf(err), "give the JSON of grype or trivy, or SARIF 2.1.0")
+		return ScanFile{}, fault.WithHint(fmt.Errorf("reading the scan %s: %w", f.Path, err), "%s", hint)
 	}
-	for i, one := range s.Scan.Findings {
-		s.Scan.Findings[i] = harmless(one)
+	for i, one := range s.Findings {
+		s.Findings[i] = harmless(one)
 	}
-	finding.Sort(s.Scan.Findings)
-	s.Scan.Scanner = finding.Scanner{URI: plain.Line(s.Scan.Scanner.URI, maxField), Version: plain.Line(s.Scan.Scanner.Version, maxField)}
-	s.Scan.Database.Schema, s.Scan.Database.Source = plain.Line(s.Scan.Database.Schema, maxField), plain.Line(s.Scan.Database.Source, maxField)
+	finding.Sort(s.Findings)
+	s.Unread = harmlessGaps(s.Unread)
+	s.Scanner = finding.Scanner{URI: plain.Line(s.Scanner.URI, maxField), Version: plain.Line(s.Scanner.Version, maxField)}
+	s.Database.Schema, s.Database.Source = plain.Line(s.Database.Schema, maxField), plain.Line(s.Database.Source, maxField)
 	return s, nil
+}
+
+// Beside returns the scan of an image whose SBOM lists packages of some types. A kind
+// of packages that the report has no result about was not looked at.
+func (s ScanFile) Beside(types []string) finding.Scan {
+	scan := s.Scan
+	for _, class := range trivyClasses() {
+		lists := slices.ContainsFunc(types, func(one string) bool { return slices.Contains(class.types, one) })
+		if s.classes != nil && lists && !slices.Contains(s.classes, class.name) {
+			scan.Unread = append(slices.Clone(scan.Unread), finding.Gap{What: class.what, Why: "the SBOM lists some, and the scan has no result about them"})
+		}
+	}
+	scan.Unread = harmlessGaps(scan.Unread)
+	return scan
 }
 
 func readScan(content []byte) (ScanFile, error) {
@@ -90,19 +107,14 @@ func lines(texts []string) []string {
 	return out
 }
 
-// digests returns the digests of references like repository@sha256:….
-func digests(references ...string) []string {
-	var out []string
-	for _, reference := range references {
-		_, digest, ok := strings.Cut(reference, "@")
-		if !ok {
-			digest = reference
-		}
-		if digestForm.MatchString(digest) && !slices.Contains(out, digest) {
-			out = append(out, digest)
-		}
+// harmlessGaps bounds what others wrote into gaps, and sorts them.
+func harmlessGaps(gaps []finding.Gap) []finding.Gap {
+	var out []finding.Gap
+	for _, gap := range gaps {
+		out = append(out, finding.Gap{What: plain.Line(gap.What, maxField), Why: plain.Line(gap.Why, maxField)})
 	}
-	return out
+	slices.SortFunc(out, func(a, b finding.Gap) int { return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why)) })
+	return slices.Compact(out)
 }
 
 // instant returns a time as written, zero for none.
@@ -114,77 +126,6 @@ func instant(text string) time.Time {
 	return at.UTC()
 }
 
-type grypeDocument struct {
-	Matches        []grypeMatch
-	IgnoredMatches []grypeMatch
-	Source         struct{ Target json.RawMessage }
-	Descriptor     struct {
-		Name, Version, Timestamp string
-		DB                       struct {
-			Built, SchemaVersion string
-			Status               struct{ Built, SchemaVersion, From string }
-		}
-	}
-}
-
-type grypeMatch struct {
-	Vulnerability struct {
-		ID, Severity string
-		Fix          struct {
-			Versions []string
-			State    string
-		}
-		EPSS           []struct{ EPSS, Percentile float64 }
-		KnownExploited []struct{ CVE, DateAdded string }
-	}
-	RelatedVulnerabilities []struct{ ID string }
-	Artifact               struct{ Name, Version, Type, PURL string }
-	AppliedIgnoreRules     json.RawMessage
-}
-
-func readGrype(content []byte) (ScanFile, error) {
-	var d grypeDocument
-	if err := json.Unmarshal(content, &d); err != nil {
-		return ScanFile{}, fmt.Errorf("it is not as grype writes it: %s", plain.Line(err.Error(), maxQuoted))
-	}
-	if d.Descriptor.Name == "" {
-		return ScanFile{}, errors.New("descriptor.name is missing, which says who made it")
-	}
-	var target struct {
-		ManifestDigest string
-		RepoDigests    []string
-	}
-	_ = json.Unmarshal(d.Source.Target, &target) // of a folder it is a string
-	at := instant(d.Descriptor.Timestamp)
-	s := ScanFile{
-		Images: digests(append(target.RepoDigests, target.ManifestDigest)...),
-		Scan: finding.Scan{
-			Scanner: finding.Scanner{URI: "pkg:golang/github.com/anchore/grype@v" + strings.TrimPrefix(d.Descriptor.Version, "v"), Version: d.Descriptor.Version},
-			Database: finding.Database{
-				Schema: cmp.Or(d.Descriptor.DB.Status.SchemaVersion, d.Descriptor.DB.SchemaVersion),
-				Built:  instant(cmp.Or(d.Descriptor.DB.Status.Built, d.Descriptor.DB.Built)), Source: d.Descriptor.DB.Status.From,
-			},
-			Findings: []finding.Finding{}, Started: at, Finished: at,
-		},
-	}
-	for _, m := range d.Matches {
-		f, err := m.finding()
-		if err != nil {
-			return ScanFile{}, err
-		}
-		s.Scan.Findings = append(s.Scan.Findings, f)
-	}
-	for _, m := range d.IgnoredMatches {
-		f, err := m.finding()
-		if err != nil {
-			return ScanFile{}, err
-		}
-		f.SuppressedBy = &finding.Suppression{Source: "database", Reason: "ignored by the scanner's rules"}
-		s.Scan.Findings = append(s.Scan.Findings, f)
-	}
-	return s, nil
-}
-
 // severity returns what a scanner's word means. One that nobody knows could be the
 // worst.
 func severity(id, word string) (finding.Severity, error) {
@@ -193,26 +134,4 @@ func severity(id, word string) (finding.Severity, error) {
 		return s, fmt.Errorf("the severity of %s is %q, which is none", plain.Line(id, maxQuoted), plain.Line(word, maxQuoted))
 	}
 	return s, nil
-}
-
-func (m grypeMatch) finding() (finding.Finding, error) {
-	v := m.Vulnerability
-	worth, err := severity(v.ID, v.Severity)
-	if err != nil {
-		return finding.Finding{}, err
-	}
-	f := finding.Finding{
-		ID: v.ID, Severity: worth, FixedIn: v.Fix.Versions, FixState: v.Fix.State,
-		Package: finding.Package{Name: m.Artifact.Name, Version: m.Artifact.Version, Type: m.Artifact.Type, PURL: m.Artifact.PURL},
-	}
-	for _, related := range m.RelatedVulnerabilities {
-		f.Aliases = append(f.Aliases, related.ID)
-	}
-	if len(v.EPSS) > 0 {
-		f.EPSS = &finding.EPSS{Score: v.EPSS[0].EPSS, Percentile: v.EPSS[0].Percentile}
-	}
-	if len(v.KnownExploited) > 0 {
-		f.KEV = &finding.KEV{CVE: plain.Line(v.KnownExploited[0].CVE, maxField)}
-	}
-	return f, nil
 }

@@ -53,7 +53,7 @@ func shapes() map[string]shape {
 			required: []string{"verifier.id", "timeVerified", "resourceUri", "policy", "verificationResult", "verifiedLevels"},
 			words:    map[string][]string{"verificationResult": {"PASSED", "FAILED"}},
 		},
-		attest.TypeTestResult: {message: &testresult.TestResult{}, required: []string{"result"}, words: map[string][]string{"result": {"PASSED", "WARNED", "FAILED"}}},
+		attest.TypeTestResult: {message: &testresult.TestResult{}, required: []string{"result"}, words: map[string][]string{"result": {"PASSED", "WARNED", "FAILED"}}, further: checkTestResult},
 		attest.TypeVulns:      {message: &vulns.Vulns{}, required: []string{"scanner.uri", "metadata.scanStartedOn", "metadata.scanFinishedOn"}},
 		attest.TypeSCAI:       {message: &scai.AttributeReport{}, required: []string{"attributes"}},
 		attest.TypeRelease:    {message: &release.Release{}, required: []string{"purl"}, further: checkRelease},
@@ -172,6 +172,22 @@ func checkRelease(document []byte) error {
 	name, _, _ := strings.Cut(form.PURL, "?")
 	if rest, ok := strings.CutPrefix(name, "pkg:"); !ok || strings.LastIndex(rest, "@") <= strings.LastIndex(rest, "/") {
 		return fmt.Errorf("purl is %q: it must be a package URL with a version", plain.Line(form.PURL, maxQuoted))
+	}
+	return nil
+}
+
+// checkTestResult refuses a result that its own tests contradict.
+func checkTestResult(document []byte) error {
+	var form struct {
+		Result      string
+		FailedTests []string
+		Failed      []string `json:"failed_tests"` // as protobuf's JSON may have it, too
+	}
+	if err := json.Unmarshal(document, &form); err != nil {
+		return err
+	}
+	if all := slices.Concat(form.FailedTests, form.Failed); form.Result != "FAILED" && len(all) > 0 {
+		return fmt.Errorf("result is %s, and failedTests names %s", form.Result, plain.Line(all[0], maxQuoted))
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -130,60 +129,6 @@ func (f Brought) tests(into *tests) error {
 		if err := into.add(name, o); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// readGoTest reads the events of go test -json (go doc test2json). A package of
-// which the end is not told has failed.
-func readGoTest(content []byte, into *tests) error {
-	decoder := json.NewDecoder(bufio.NewReader(bytes.NewReader(content)))
-	begun := map[string]bool{}
-	for decoder.More() {
-		var event struct{ Action, Package, Test, ImportPath string }
-		if err := decoder.Decode(&event); err != nil {
-			return fmt.Errorf("it is not the output of go test -json: at byte %d it is no event", decoder.InputOffset())
-		}
-		name := event.Package
-		if event.Test != "" {
-			name += "." + event.Test
-		}
-		if event.Action == "build-fail" {
-			name = event.ImportPath
-		}
-		if event.Action == "" || name == "" && event.Action != "build-output" {
-			return errors.New("it is not the output of go test -json: an event names no action or no package")
-		}
-		if err := take(into, begun, event.Action, name, event.Test == ""); err != nil {
-			return err
-		}
-	}
-	for name := range begun {
-		if err := into.add(name, failed); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// take counts one event. begun holds what has begun and not ended.
-func take(into *tests, begun map[string]bool, action, name string, whole bool) error {
-	switch action {
-	case "start", "run":
-		begun[name] = true
-		return nil
-	case "fail", "build-fail":
-		delete(begun, name)
-		return into.add(name, failed)
-	case "pass", "skip":
-		delete(begun, name)
-		if whole { // a package, of which the tests are told
-			return nil
-		}
-		if action == "skip" {
-			return into.add(name, warned)
-		}
-		return into.add(name, passed)
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ func TestWhatAreNoTestResults(t *testing.T) {
 		`its root is "html"`:                 "<html/>",
 		"lie more than 100 deep":             deep,
 		"it holds no test":                   "<testsuites/>",
+		`failures is "one", which is no`:     `<testsuite name="s" failures="one"><testcase name="a"/></testsuite>`,
+		`tests is "-1", which is no number`:  `<testsuite tests="-1"><testcase name="a"/></testsuite>`,
+		"a testcase lies in another":         `<testsuite><testcase name="a"><failure/><testcase name="b"/></testcase></testsuite>`,
 		"a test without a name":              "<testsuite><testcase/></testsuite>",
 		"more than 100000 tests":             b.String(),
 		"at byte 0 it is no event":           "{",
@@ -77,6 +80,31 @@ func TestTestResults(t *testing.T) {
 			"FAILED", nil, nil,
 			[]string{"b", "s (2 failures are counted, 1 are told)"},
 		},
+		"failures that only the root counts": {
+			[]string{`<testsuites name="all" tests="1" failures="1"><testsuite name="s"><testcase name="a"/></testsuite></testsuites>`},
+			"FAILED", []string{"a"}, nil,
+			[]string{"all (1 failures are counted, 0 are told)"},
+		},
+		"errors that only the root counts": {
+			[]string{`<testsuites errors="2"><testsuite name="s" tests="1"><testcase name="a"/></testsuite></testsuites>`},
+			"FAILED", []string{"a"}, nil,
+			[]string{"testsuites (2 failures are counted, 0 are told)"},
+		},
+		"tests that no case tells":     {[]string{`<testsuite name="s" tests="5"></testsuite>`}, "FAILED", nil, nil, []string{"s (5 tests are counted, 0 are told)"}},
+		"some that no case tells":      {[]string{`<testsuite name="s" tests="2"><testcase name="a"/></testsuite>`}, "FAILED", []string{"a"}, nil, []string{"s (2 tests are counted, 1 are told)"}},
+		"a status instead of a child":  {[]string{`<testsuite><testcase name="a" status="failed"/></testsuite>`}, "FAILED", nil, nil, []string{"a"}},
+		"CTest's word for it":          {[]string{`<testsuite><testcase name="a" status="FAIL"/></testsuite>`}, "FAILED", nil, nil, []string{"a"}},
+		"a status that nobody knows":   {[]string{`<testsuite><testcase name="a" status="odd"/></testsuite>`}, "FAILED", nil, nil, []string{"a"}},
+		"a status that is good":        {[]string{`<testsuite><testcase name="a" status="run" result="completed"/></testsuite>`}, "PASSED", []string{"a"}, nil, nil},
+		"a result that is not":         {[]string{`<testsuite><testcase name="a" status="run" result="failed"/></testsuite>`}, "FAILED", nil, nil, []string{"a"}},
+		"a suite that says it failed":  {[]string{`<testsuite name="s" status="failed"><testcase name="a"/></testsuite>`}, "FAILED", []string{"a"}, nil, []string{"s (it failed, and none of its tests did)"}},
+		"an error outside of any test": {[]string{`<testsuite name="s"><testcase name="a"/><error message="x"/></testsuite>`}, "FAILED", []string{"a"}, nil, []string{"s (it failed, and none of its tests did)"}},
+		"reruns that failed":           {[]string{`<testsuite><testcase name="a"><rerunFailure/></testcase></testsuite>`}, "FAILED", nil, nil, []string{"a"}},
+		"go without the end of a package": {[]string{`{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"p","Test":"TestA"}`}, "FAILED", []string{"p.TestA"}, nil, []string{"p"}},
+		"go that was cut after a first run": {[]string{`{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"p"}
+{"Action":"pass","Package":"p","Test":"TestB"}`}, "FAILED", []string{"p.TestA", "p.TestB"}, nil, []string{"p"}},
 		"go": {[]string{`{"Action":"start","Package":"p"}
 {"Action":"run","Package":"p","Test":"TestA"}
 {"Action":"output","Package":"p","Test":"TestA","Output":"x"}

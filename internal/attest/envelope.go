@@ -40,7 +40,7 @@ type Envelope struct {
 
 type dsse struct {
 	PayloadType string         `json:"payloadType"`
-	Payload     []byte         `json:"payload"` // base64 in JSON
+	Payload     encoded        `json:"payload"`
 	Signatures  dsseSignatures `json:"signatures"`
 }
 
@@ -60,7 +60,7 @@ func (s *dsseSignatures) UnmarshalJSON(raw []byte) error {
 	}
 	for decoder.More() {
 		if len(*s) == maxSignatures {
-			return fmt.Errorf("it has more than %d signatures", maxSignatures)
+			return tooManySignatures()
 		}
 		var signature dsseSignature
 		if err := decoder.Decode(&signature); err != nil {
@@ -72,15 +72,45 @@ func (s *dsseSignatures) UnmarshalJSON(raw []byte) error {
 }
 
 type dsseSignature struct {
-	KeyID string `json:"keyid"`
-	Sig   []byte `json:"sig"`
+	KeyID string  `json:"keyid"`
+	Sig   encoded `json:"sig"`
+}
+
+// encoded is bytes in base64, in either of the two alphabets that DSSE lets
+// verifiers take: whoever changes the one to the other has not made another
+// attestation of it.
+type encoded []byte
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (b *encoded) UnmarshalJSON(raw []byte) error {
+	var standard []byte
+	err := json.Unmarshal(raw, &standard)
+	if err == nil {
+		*b = standard
+		return nil
+	}
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return err
+	}
+	safe, safeErr := base64.URLEncoding.DecodeString(text)
+	if safeErr != nil {
+		return err
+	}
+	*b = safe
+	return nil
+}
+
+func tooManySignatures() error {
+	return fmt.Errorf("it has more than %d signatures, which is %w", maxSignatures, ErrOverBounds)
 }
 
 // ParseEnvelope decodes a DSSE envelope and checks its form: the payload type
-// of in-toto, a payload, 1 to 16 signatures, and at most MaxSize bytes.
+// of in-toto, a payload, 1 to 16 signatures, and at most MaxSize bytes. What has
+// more than that is ErrOverBounds.
 func ParseEnvelope(raw []byte) (Envelope, error) {
 	if len(raw) > MaxSize {
-		return Envelope{}, fmt.Errorf("envelope of %d bytes is over the limit of %d (128 MiB)", len(raw), MaxSize)
+		return Envelope{}, fmt.Errorf("envelope of %d bytes is over the limit of %d (128 MiB): %w", len(raw), MaxSize, ErrOverBounds)
 	}
 	sum := sha256.Sum256(raw)
 	e := Envelope{raw: raw, digest: "sha256:" + hex.EncodeToString(sum[:])}

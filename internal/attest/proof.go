@@ -27,12 +27,20 @@ const BundleMediaType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 // is that of a bare signature. Nothing in it is to be believed before it was
 // verified.
 type Proof struct {
-	material *protobundle.VerificationMaterial
+	material  *protobundle.VerificationMaterial
+	malformed error
 }
 
 // NewProof returns the proof that verification material of a bundle makes; nil
 // is none.
 func NewProof(material *protobundle.VerificationMaterial) Proof { return Proof{material: material} }
+
+// MalformedProof returns the proof that something beside a signature is, which
+// cannot be read. It vouches for nothing; a signature by a key needs none.
+func MalformedProof(why error) Proof { return Proof{malformed: why} }
+
+// Malformed returns why the proof cannot be read, or nil.
+func (p Proof) Malformed() error { return p.malformed }
 
 // Material returns the verification material, or nil where there is none. It is
 // not to be changed.
@@ -121,10 +129,10 @@ func (e Envelope) EncodeBundle() ([]byte, error) {
 // ErrNoEnvelope.
 func ParseBundle(raw []byte) (Envelope, error) {
 	if len(raw) > MaxSize {
-		return Envelope{}, fmt.Errorf("bundle of %d bytes is over the limit of %d (128 MiB)", len(raw), MaxSize)
+		return Envelope{}, fmt.Errorf("bundle of %d bytes is over the limit of %d (128 MiB): %w", len(raw), MaxSize, ErrOverBounds)
 	}
 	if values(raw) > maxValues {
-		return Envelope{}, fmt.Errorf("bundle has more than %d values", maxValues)
+		return Envelope{}, fmt.Errorf("bundle has more than %d values: %w", maxValues, ErrOverBounds)
 	}
 	var bundle protobundle.Bundle
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(raw, &bundle); err != nil {
@@ -135,7 +143,7 @@ func ParseBundle(raw []byte) (Envelope, error) {
 		return Envelope{}, ErrNoEnvelope
 	}
 	if len(held.GetSignatures()) > maxSignatures {
-		return Envelope{}, fmt.Errorf("it has more than %d signatures", maxSignatures)
+		return Envelope{}, tooManySignatures()
 	}
 	d := dsse{PayloadType: held.GetPayloadType(), Payload: held.GetPayload()}
 	for _, s := range held.GetSignatures() {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto"
 	"path/filepath"
 	"sync"
 	"time"
@@ -85,12 +86,21 @@ func (a *app) signingByKey(ctx context.Context, v values, tlog string) (wait fun
 	} else if len(services.Logs) == 0 {
 		return nil, noLog()
 	}
+	trusts := func(public crypto.PublicKey) (verify.Trust, error) { return verify.TrustKeys(public) }
+	if tlog == tlogYes { // what it reads back must be in the log, too
+		root, err := a.sigstoreRoot(v)
+		if err != nil {
+			return nil, err
+		}
+		trusts = func(public crypto.PublicKey) (verify.Trust, error) { return verify.TrustLoggedKeys(root, public) }
+	}
 	return func() (signing, error) {
 		key, err := key()
 		if err != nil {
 			return signing{}, err
 		}
-		return byKey(key.VouchedBy(services))
+		own, err := trusts(key.Public())
+		return signing{signer: key.VouchedBy(services), own: own}, err
 	}, nil
 }
 
@@ -126,7 +136,7 @@ func (a *app) signingKeyless(ctx context.Context, v values, tlog string, token s
 	if err != nil {
 		return signing{}, err
 	}
-	own, err := verify.TrustIdentities(root, verify.Identity{Subject: subject, Issuer: issuer})
+	own, err := trustIdentity(root, tlog, verify.Identity{Subject: subject, Issuer: issuer})
 	return signing{signer: signer, own: own}, err
 }
 

@@ -95,8 +95,16 @@ func (a *app) accepted(v values, keys []crypto.PublicKey) (verify.Trust, error) 
 	if err != nil {
 		return verify.Trust{}, err
 	}
-	identities, err := verify.TrustIdentities(root, identity)
+	identities, err := trustIdentity(root, tlog, identity)
 	return trust.And(identities), err
+}
+
+// trustIdentity believes an identity, as the input tlog has it.
+func trustIdentity(root verify.Root, tlog string, identity verify.Identity) (verify.Trust, error) {
+	if tlog == tlogYes {
+		return verify.TrustLoggedIdentities(root, identity)
+	}
+	return verify.TrustIdentities(root, identity)
 }
 
 func (a *app) trustKeys(v values, tlog string, keys []crypto.PublicKey) (verify.Trust, error) {
@@ -139,13 +147,14 @@ func (a *app) loadRoot(v values) (verify.Root, error) {
 // policyTrust returns whose signatures of policies count. It is asked before
 // anything is pulled.
 func (a *app) policyTrust(ctx context.Context, v values) (verify.Trust, error) {
+	tlog := v.text("tlog")
 	keys, err := a.loadPublicKeys(ctx, v.list("policy-key"))
 	if err != nil {
 		return verify.Trust{}, err
 	}
 	var trust verify.Trust
 	if len(keys) > 0 {
-		if trust, err = verify.TrustKeys(keys[0], keys[1:]...); err != nil {
+		if trust, err = a.trustKeys(v, tlog, keys); err != nil {
 			return verify.Trust{}, err
 		}
 	}
@@ -163,6 +172,6 @@ func (a *app) policyTrust(ctx context.Context, v values) (verify.Trust, error) {
 	if err != nil {
 		return verify.Trust{}, err
 	}
-	identities, err := verify.TrustIdentities(root, identity)
+	identities, err := trustIdentity(root, tlog, identity)
 	return trust.And(identities), err
 }

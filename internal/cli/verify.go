@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ func (a *app) verifyJob(ctx context.Context, v values, args []string) error {
 	verified := ofType(x.Verified, wanted)
 	if err := a.printVerified(format, verified, x.Rejected); err != nil {
 		return err
+	}
+	if err := x.Complete(policy.NeedEvery); err != nil { // who reads them takes them for all that there is
+		return fmt.Errorf("verifying %s: %w", x.subject, err)
 	}
 	if len(verified) == 0 {
 		return noneVerified(x, wanted)
@@ -118,14 +122,24 @@ func ofType(verified []verify.Verified, wanted string) []verify.Verified {
 	return out
 }
 
-// noneVerified says why there is nothing to believe: nothing is there, nothing
-// of it is signed by an accepted signer, or nothing is of the type.
+// noneVerified says why there is nothing to believe: nothing is there, what is there
+// has not the age that is asked for, nothing of it is signed by an accepted signer,
+// something else is wrong with it, or nothing is of the type.
 func noneVerified(x examined, wanted string) error {
 	attached := len(x.Verified) + len(x.Rejected)
+	old := x.TooOld(wanted)
+	blameless := slices.IndexFunc(x.Rejected, func(r pipeline.Rejection) bool { return !verify.WrongSigner(r.Reason) })
 	switch {
+	case len(old) > 0:
+		return fault.WithHint(fault.Undecidedf("verifying %s: %s by an accepted signer, of the wrong age: of type %s, %w",
+			x.subject, plain.Count(len(old), "attestation"), plain.Line(attest.ShortType(old[0].ClaimedType), 100), old[0].Reason),
+			"let hallmark run or rescan make it anew, or give another max-age; a time in the future is a clock that is wrong")
 	case attached == 0:
 		return fault.WithHint(fault.Undecidedf("verifying %s: nothing is attached, neither under %s nor as a referrer", x.subject, x.location),
 			"hallmark run and hallmark attest attach; COSIGN_REPOSITORY must be the same as then")
+	case len(x.Verified) == 0 && blameless >= 0:
+		return fault.WithHint(fault.Undecidedf("verifying %s: %s attached, none believed: of one, %w",
+			x.subject, plain.Count(attached, "attestation"), x.Rejected[blameless].Reason), "hallmark inspect shows what is attached, and what is wrong with each")
 	case len(x.Verified) == 0:
 		return fault.WithHint(fault.Undecidedf("verifying %s: %s attached, none signed by an accepted signer (%s)",
 			x.subject, plain.Count(attached, "attestation"), strings.Join(x.trust.Signers(), ", ")),

@@ -76,14 +76,19 @@ func (r *run) noteStale(receipt store.Receipt) {
 }
 
 // replaces reports whether an attestation gives way to a new one of its type.
-func (r *run) replaces(e attest.Envelope) bool { return !r.job.History && r.mine(e) }
+func (r *run) replaces(e attest.Envelope) bool { return !r.job.History && r.wrote(e) }
 
-// mine reports whether this run's signer, and nobody else, signed an envelope
-// about this image. What others have signed too is not ours to replace.
-func (r *run) mine(e attest.Envelope) bool {
-	if e.Signatures() != 1 {
-		return false
-	}
+// wrote reports whether this run's signer signed an envelope about this image. Who
+// else signed it does not matter: a signature can be added without any key, and an
+// earlier scan must not stay because of one.
+func (r *run) wrote(e attest.Envelope) bool {
+	_, ok := r.Own.Wrote(e, r.result.Subject)
+	return ok
+}
+
+// believesItself reports whether this run's signer signed an envelope about this
+// image, with all that is asked for to vouch for it.
+func (r *run) believesItself(e attest.Envelope) bool {
 	_, err := verify.Verify(e, r.result.Subject, r.Own)
 	return err == nil
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/store"
-	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
 // complete attaches to each store what this signer said earlier, in another store
@@ -17,13 +16,13 @@ func (r *run) complete(ctx context.Context, sets []set) error {
 	if !slices.ContainsFunc(sets, func(s set) bool { return s.part }) {
 		return nil
 	}
-	own := make([][]verify.Verified, len(sets))
+	own := make([][]written, len(sets))
 	for i, s := range sets {
 		entries, err := r.listed(ctx, s.store)
 		if err != nil {
 			return err
 		}
-		own[i] = r.ownOf(entries, func(string) bool { return true })
+		own[i] = r.ownOf(entries)
 	}
 	for i, s := range sets {
 		var signed []store.Signed
@@ -47,18 +46,16 @@ func (r *run) complete(ctx context.Context, sets []set) error {
 // lacking returns what this signer said earlier in other stores and not in this
 // one: readers of one format that find anything in it look into no other. What is
 // said anew is left out.
-func lacking(own [][]verify.Verified, here int, anew []attest.Predicate) []attest.Predicate {
+func lacking(own [][]written, here int, anew []attest.Predicate) []attest.Predicate {
 	var out []attest.Predicate
 	for i, there := range own {
-		for _, v := range there {
-			if v.PredicateType() == attest.TypeSignature { // under a tag, signatures have one of their own
+		for _, w := range there {
+			if !w.believed || w.predicateType == attest.TypeSignature { // under a tag, signatures have one of their own
 				continue
 			}
-			p := attest.Predicate{Type: v.PredicateType(), Body: v.Statement().Predicate}
-			ofType := func(q attest.Predicate) bool { return attest.SameType(p.Type, q.Type) }
-			has := func(w verify.Verified) bool { return attest.SameType(p.Type, w.PredicateType()) }
-			if i != here && !slices.ContainsFunc(anew, ofType) && !slices.ContainsFunc(out, ofType) && !slices.ContainsFunc(own[here], has) {
-				out = append(out, p)
+			has := func(other written) bool { return attest.SameType(w.predicateType, other.predicateType) }
+			if i != here && !isOf(anew, w.predicateType) && !isOf(out, w.predicateType) && !slices.ContainsFunc(own[here], has) {
+				out = append(out, attest.Predicate{Type: w.predicateType, Body: w.verified.Statement().Predicate})
 			}
 		}
 	}

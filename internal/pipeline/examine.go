@@ -1,13 +1,18 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
+	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/store"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
@@ -22,6 +27,7 @@ type Lister interface {
 type Examination struct {
 	Verified []verify.Verified // each once, in whatever formats it is attached
 	Rejected []Rejection
+	NotRead  []attest.NotRead // each is among the rejected, too
 
 	everything []verify.Verified // with its copies in other formats
 }
@@ -35,14 +41,39 @@ type Rejection struct {
 	envelope string // its digest; empty where there is none
 }
 
-// Examine reads what is attached to a subject and verifies each piece. Only
-// reading fails; a piece that does not verify is a rejection with its reason.
+// Examine reads what is attached to a subject and verifies each piece. A piece that
+// does not verify is a rejection with its reason. One that was not read is told
+// apart: what that means depends on what is needed. It is an error only if nothing
+// can be decided without it.
 func Examine(ctx context.Context, from Lister, s attest.Subject, trust verify.Trust) (Examination, error) {
 	pieces, err := list(ctx, from, s)
 	if err != nil {
 		return Examination{}, err
 	}
 	return examine(pieces, func(p piece) (verify.Verified, error) { return p.verified(s, trust) })
+}
+
+// Complete returns an error if something was not read without which a need is not
+// met. What is attached and was not read may be an attestation of any type.
+func (e Examination) Complete(need policy.Need) error {
+	for _, n := range e.NotRead {
+		if policy.EffectOf(need, n.Place) != policy.Stands {
+			return fault.WithHint(fault.Undecidedf("%s was not read, and it may be what is needed: %w", plain.Count(len(e.NotRead), "attached thing"), n.Why),
+				"%s", cmp.Or(fault.HintOf(n.Why), "run again; if it stays so, hallmark inspect names what is attached: remove what cannot be read"))
+		}
+	}
+	return nil
+}
+
+// besides says for which reasons other than its signer something was rejected, to be
+// put behind a sentence that blames the signers.
+func (e Examination) besides() string {
+	for _, r := range e.Rejected {
+		if !verify.WrongSigner(r.Reason) {
+			return fmt.Sprintf("; of what is attached, %s is rejected because: %v", plain.Line(attest.ShortType(r.ClaimedType), 60), r.Reason)
+		}
+	}
+	return ""
 }
 
 // piece is one attached thing. What is in it is parsed once.
@@ -82,11 +113,12 @@ func list(ctx context.Context, from Lister, s attest.Subject) ([]piece, error) {
 func examine(pieces []piece, check func(piece) (verify.Verified, error)) (Examination, error) {
 	var out Examination
 	for _, p := range pieces {
-		if p.Unread {
-			return Examination{}, p.Err // evidence that is there but was not read decides nothing
+		if p.Unread && policy.EffectOf(policy.NeedAny, p.Place) == policy.Fails {
+			return Examination{}, p.Err
 		}
 		v, err := check(p)
 		if err != nil {
+			out.NotRead = append(out.NotRead, p.notRead(err)...)
 			envelope, _ := p.envelope() // its error is this one
 			out.Rejected = append(out.Rejected, Rejection{Digest: p.Digest, ClaimedType: p.ClaimedType, Reason: err, envelope: envelope.Digest()})
 			continue
@@ -95,6 +127,22 @@ func examine(pieces []piece, check func(piece) (verify.Verified, error)) (Examin
 	}
 	out.Verified = distinct(out.everything)
 	return out, nil
+}
+
+// notRead returns what was not read of a piece that was rejected: all of it, or what
+// is over a bound of its parts.
+func (p piece) notRead(refusal error) []attest.NotRead {
+	place := p.Place
+	switch {
+	case p.Unread && place == "":
+		place = attest.PlaceLayer
+	case errors.Is(refusal, attest.ErrOverBounds):
+		place = attest.PlaceTooLarge
+		refusal = fault.Undecidedf("%s was not examined: %w", p.Digest, refusal)
+	case !p.Unread:
+		return nil
+	}
+	return []attest.NotRead{{Place: place, Why: refusal}}
 }
 
 // examine is Examine of this run's subject, by those whom it believes or by its own
@@ -173,21 +221,43 @@ func (e Examination) NotOlderThan(limit time.Duration, now time.Time) Examinatio
 	if limit == 0 {
 		return e
 	}
-	fresh := Examination{Rejected: slices.Clone(e.Rejected), everything: e.everything}
+	fresh := Examination{Rejected: slices.Clone(e.Rejected), NotRead: e.NotRead, everything: e.everything}
 	for _, v := range e.Verified {
-		var reason error
-		switch made := v.Time(); {
-		case made.IsZero():
-			reason = fmt.Errorf("nothing says when it was made, and max-age is %s", limit)
-		case made.Sub(now) > skew:
-			reason = fmt.Errorf("it says that it was made at %s, which is yet to come", made.UTC().Format(time.RFC3339))
-		case now.Sub(made) > limit:
-			reason = fmt.Errorf("it was made %s ago, and max-age is %s", now.Sub(made).Round(time.Second), limit)
-		default:
-			fresh.Verified = append(fresh.Verified, v)
+		if reason := ageOf(v.Time(), limit, now); reason != nil {
+			fresh.Rejected = append(fresh.Rejected, Rejection{Digest: v.Envelope().Digest(), ClaimedType: v.PredicateType(), Reason: reason})
 			continue
 		}
-		fresh.Rejected = append(fresh.Rejected, Rejection{Digest: v.Envelope().Digest(), ClaimedType: v.PredicateType(), Reason: reason})
+		fresh.Verified = append(fresh.Verified, v)
 	}
 	return fresh
+}
+
+// AgeError says that an attestation is believed, and too old, of an age that nobody
+// tells, or not made yet.
+type AgeError struct{ sentence string }
+
+// Error returns the sentence, in which the attestation is it.
+func (e AgeError) Error() string { return e.sentence }
+
+// ageOf returns an AgeError unless something was made within a time before now.
+func ageOf(made time.Time, limit time.Duration, now time.Time) error {
+	switch {
+	case made.IsZero():
+		return AgeError{fmt.Sprintf("nothing says when it was made, and max-age is %s", limit)}
+	case made.Sub(now) > skew:
+		return AgeError{fmt.Sprintf("it says that it was made at %s, which is in the future", made.UTC().Format(time.RFC3339))}
+	case now.Sub(made) > limit:
+		return AgeError{fmt.Sprintf("it was made %s ago, at %s, and max-age is %s",
+			now.Sub(made).Round(time.Second), made.UTC().Format(time.RFC3339), limit)}
+	}
+	return nil
+}
+
+// TooOld returns what was rejected for its age alone, of a type; of every type where
+// none is named.
+func (e Examination) TooOld(wanted string) []Rejection {
+	return slices.DeleteFunc(slices.Clone(e.Rejected), func(r Rejection) bool {
+		_, age := errors.AsType[AgeError](r.Reason)
+		return !age || wanted != "" && !attest.SameType(r.ClaimedType, wanted)
+	})
 }

@@ -69,6 +69,9 @@ func (e Examination) find(s store.Signed, subject attest.Subject) (verify.Verifi
 		return verify.Verified{}, fmt.Errorf("verifying what was attached to %s: its own attestation of type %s: %w",
 			subject, attest.ShortType(s.PredicateType), e.Rejected[i].Reason)
 	}
+	if len(e.NotRead) > 0 { // it may be among them
+		return verify.Verified{}, fmt.Errorf("verifying what was attached to %s: %w", subject, e.NotRead[0].Why)
+	}
 	return verify.Verified{}, absentError{fmt.Errorf("verifying what was attached to %s: the attestation of type %s is not there",
 		subject, attest.ShortType(s.PredicateType))}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/plain"
@@ -42,6 +43,7 @@ func (r *run) signAll(ctx context.Context, predicates []attest.Predicate) ([]set
 	sets := make([]set, len(stores))
 	for i, s := range stores {
 		sets[i] = set{store: s, part: len(lacking(own, i, predicates)) > 0}
+		r.noteOthers(own[i], predicates)
 		for _, p := range predicates {
 			if e, ok := r.unchanged(own[i], predicates, p); ok {
 				sets[i].there = append(sets[i].there, store.Signed{PredicateType: p.Type, Envelope: e})
@@ -67,29 +69,24 @@ func (r *run) signPredicate(ctx context.Context, s Store, p attest.Predicate) (s
 
 // targets returns the stores to be written, and what this signer has in each: those
 // that are asked for, and those in which something of its own would become stale.
-// Where there is one, only what is said anew counts of what it has.
-func (r *run) targets(ctx context.Context, predicates []attest.Predicate) (stores []Store, own [][]verify.Verified, err error) {
-	renewed := func(claimed string) bool {
-		return slices.ContainsFunc(predicates, func(p attest.Predicate) bool { return attest.SameType(p.Type, claimed) })
-	}
-	var listed [][]store.Entry
+func (r *run) targets(ctx context.Context, predicates []attest.Predicate) (stores []Store, own [][]written, err error) {
 	for i, s := range slices.Concat(r.Stores, r.Elsewhere) {
 		entries, err := r.listed(ctx, s)
 		if err != nil {
 			return nil, nil, err
 		}
-		found := r.ownOf(entries, renewed)
-		stale := slices.ContainsFunc(found, func(v verify.Verified) bool { return renewed(v.PredicateType()) })
+		found := r.ownOf(entries)
+		stale := slices.ContainsFunc(found, func(w written) bool { return isOf(predicates, w.predicateType) })
 		if i < len(r.Stores) || !r.job.History && stale {
-			stores, own, listed = append(stores, s), append(own, found), append(listed, entries)
-		}
-	}
-	if len(stores) > 1 {
-		for i, entries := range listed {
-			own[i] = r.ownOf(entries, func(string) bool { return true })
+			stores, own = append(stores, s), append(own, found)
 		}
 	}
 	return stores, own, ctx.Err()
+}
+
+// isOf reports whether one of the predicates is of a type.
+func isOf(predicates []attest.Predicate, predicateType string) bool {
+	return slices.ContainsFunc(predicates, func(p attest.Predicate) bool { return attest.SameType(p.Type, predicateType) })
 }
 
 // listed returns what is attached in a store. Nothing that is only made here is
@@ -101,30 +98,67 @@ func (r *run) listed(ctx context.Context, s Store) ([]store.Entry, error) {
 	return s.List(ctx, r.result.Subject)
 }
 
-// ownOf returns what this run's signer, and nobody else, attached earlier, of the types
-// that are wanted, by what their annotations claim. What cannot be read is not
-// compared; whether it stays is the store's to decide.
-func (r *run) ownOf(entries []store.Entry, wanted func(claimed string) bool) []verify.Verified {
-	var own []verify.Verified
+// written is an attestation that this run's signer signed, whatever became of it.
+type written struct {
+	predicateType string
+	verified      verify.Verified // zero unless believed
+	believed      bool            // it is vouched for as is asked for, and by nobody else's signature
+	others        []string        // who is believed and signed it, too
+}
+
+// ownOf returns what this run's signer attached earlier. The type is the one that is
+// signed. What cannot be read is not compared; whether it stays is the store's to
+// decide.
+func (r *run) ownOf(entries []store.Entry) []written {
+	var own []written
 	for _, e := range entries {
-		if e.ClaimedType != "" && !wanted(e.ClaimedType) {
+		readings, err := e.Readings()
+		if err != nil {
 			continue
 		}
-		if v, err := r.verified(newPiece(e), itself); err == nil && v.Envelope().Signatures() == 1 {
-			own = append(own, v)
+		i := slices.IndexFunc(readings, r.wrote)
+		if i < 0 {
+			continue
 		}
+		statement, _ := r.Own.Wrote(readings[i], r.result.Subject)
+		w := written{predicateType: statement.PredicateType}
+		if v, err := r.verified(newPiece(e), itself); err == nil {
+			w.verified, w.believed = v, v.Envelope().Signatures() == 1
+		}
+		if readings[i].Signatures() > 1 {
+			if v, err := verify.Verify(readings[i], r.result.Subject, r.Others); err == nil {
+				w.others = append(w.others, v.Signer())
+			}
+		}
+		own = append(own, w)
 	}
 	return own
 }
 
+// noteOthers tells whose signatures give way together with this signer's.
+func (r *run) noteOthers(own []written, predicates []attest.Predicate) {
+	for _, w := range own {
+		if r.job.History || len(w.others) == 0 || !isOf(predicates, w.predicateType) {
+			continue
+		}
+		r.note("the earlier attestation of type %s gives way to this run's, and %s had signed it, too: let them sign the new one",
+			attest.ShortType(w.predicateType), strings.Join(w.others, ", "))
+	}
+}
+
 // unchanged returns the attestation that says what p says, if those of its type
-// need not be written: all of them are there, and no others, which would have to
-// give way. Where history is kept nothing gives way.
-func (r *run) unchanged(own []verify.Verified, all []attest.Predicate, p attest.Predicate) (attest.Envelope, bool) {
+// need not be written: all of them are there, as they would be written, and no
+// others, which would have to give way. Where history is kept nothing gives way.
+func (r *run) unchanged(own []written, all []attest.Predicate, p attest.Predicate) (attest.Envelope, bool) {
 	var there []verify.Verified
-	for _, v := range own {
-		if attest.SameType(v.PredicateType(), p.Type) {
-			there = append(there, v)
+	others := 0
+	for _, w := range own {
+		switch {
+		case !attest.SameType(w.predicateType, p.Type):
+		case w.believed:
+			there = append(there, w.verified)
+		default:
+			others++
 		}
 	}
 	wanted := 0
@@ -137,7 +171,7 @@ func (r *run) unchanged(own []verify.Verified, all []attest.Predicate, p attest.
 			return attest.Envelope{}, false
 		}
 	}
-	if wanted != len(there) && !r.job.History {
+	if (wanted != len(there) || others > 0) && !r.job.History {
 		return attest.Envelope{}, false
 	}
 	return saying(there, p)

@@ -11,6 +11,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/image"
+	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
@@ -120,6 +121,9 @@ func (r *run) attestedSBOM(ctx context.Context) (catalog.SBOM, error) {
 
 func (r *run) findSBOM(ctx context.Context) (verify.Verified, error) {
 	found, err := r.examine(ctx, r.Attached, everybody)
+	if err == nil {
+		err = found.Complete(policy.NeedNewest)
+	}
 	if err != nil {
 		return verify.Verified{}, err
 	}
@@ -130,7 +134,7 @@ func (r *run) findSBOM(ctx context.Context) (verify.Verified, error) {
 		if len(of) == 1 {
 			return of[0], nil
 		}
-		own := slices.DeleteFunc(slices.Clone(of), func(v verify.Verified) bool { return !r.mine(v.Envelope()) })
+		own := slices.DeleteFunc(slices.Clone(of), func(v verify.Verified) bool { return !r.believesItself(v.Envelope()) })
 		switch {
 		case len(own) == 1:
 			return own[0], nil
@@ -140,6 +144,7 @@ func (r *run) findSBOM(ctx context.Context) (verify.Verified, error) {
 				"accept the signer of one of them only, or run hallmark run again")
 		}
 	}
-	return verify.Verified{}, fault.WithHint(fault.Undecidedf("rescanning %s: no SBOM by an accepted signer is attached", r.result.Subject),
+	return verify.Verified{}, fault.WithHint(
+		fault.Undecidedf("rescanning %s: no SBOM by an accepted signer is attached%s", r.result.Subject, found.besides()),
 		"let hallmark run make one")
 }

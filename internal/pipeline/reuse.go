@@ -12,6 +12,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/image"
 	"github.com/hallmark-ci/hallmark/internal/plain"
+	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
@@ -49,7 +50,7 @@ func (r *run) earlier(ctx context.Context) (catalog.SBOM, bool) {
 		return catalog.SBOM{}, false
 	}
 	found, err := r.examine(ctx, r.Attached, itself)
-	if err != nil {
+	if err != nil || found.Complete(policy.NeedNewest) != nil {
 		return catalog.SBOM{}, false // reading it again, later, tells
 	}
 	documents := map[catalog.Format][]byte{}
@@ -97,15 +98,15 @@ func (r *run) readsFiles() bool {
 	return slices.Contains(r.job.Further, attest.TypeSecrets) || slices.Contains(r.job.Further, attest.TypeImage)
 }
 
-// only returns the one SBOM in a format that this run's signer, and nobody else,
-// signed, as it was written.
+// only returns the one SBOM in a format that this run's signer signed, as it was
+// written.
 func (r *run) only(own []verify.Verified, format catalog.Format) ([]byte, bool) {
 	var document []byte
 	for _, v := range own {
 		if !attest.SameType(v.PredicateType(), format.PredicateType()) {
 			continue
 		}
-		if document != nil || v.Envelope().Signatures() != 1 {
+		if document != nil {
 			return nil, false
 		}
 		document = append(slices.Clone(v.Statement().Predicate), '\n') // a statement has it without

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -57,8 +58,7 @@ func (r *run) signTag(ctx context.Context) (string, error) {
 		return "", err
 	}
 	mine := func(other attest.Signature) bool {
-		_, _, err := verify.Signature(other, subject, r.Own)
-		return err == nil
+		return r.Own.WroteSignature(other, subject)
 	}
 	if err := r.Signatures.Attach(ctx, subject, signature, mine); err != nil {
 		return "", err
@@ -69,18 +69,19 @@ func (r *run) signTag(ctx context.Context) (string, error) {
 	}
 	// One of another job of this signer may have taken the place of this run's, and
 	// says the same.
+	refusal := errors.New("it is not there")
 	for _, e := range entries {
 		found, err := e.Signature()
-		if err != nil || string(found.Signature) != string(signature.Signature) && !mine(found) {
+		if err != nil || !mine(found) {
 			continue
 		}
-		signer, _, err := verify.Signature(found, subject, r.Trust())
-		if err != nil {
-			return "", fmt.Errorf("verifying the signature of %s: %w", subject, err)
+		signer, _, err := verify.Signature(found, subject, r.Own)
+		if err == nil {
+			return signer, nil
 		}
-		return signer, nil
+		refusal = err
 	}
-	return "", fmt.Errorf("verifying the signature of %s: it is not there", subject)
+	return "", fmt.Errorf("verifying the signature of %s: %w", subject, refusal)
 }
 
 // signBundle writes the signature as a statement without a predicate.
@@ -93,7 +94,7 @@ func (r *run) signBundle(ctx context.Context, s Store) (string, error) {
 		return "", err
 	}
 	signed := store.Signed{PredicateType: attest.TypeSignature, Envelope: envelope}
-	receipt, err := r.attachOnce(ctx, s, []store.Signed{signed}, r.mine)
+	receipt, err := r.attachOnce(ctx, s, []store.Signed{signed}, r.wrote)
 	if err != nil {
 		return "", err
 	}

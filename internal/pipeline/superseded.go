@@ -24,8 +24,8 @@ func (s set) without(types []string) set {
 }
 
 // standsFor returns the attestation that stands for one of this run that is not
-// there: another job's in the same format, of this signer alone, of the type, and
-// not made before it. Who replays an earlier scan of this signer has none.
+// there: another job's in the same format, of this signer, of the type, and not
+// made before it. Who replays an earlier scan of this signer has none.
 func (r *run) standsFor(e Examination, gone store.Signed) (verify.Verified, bool) {
 	lost, err := attest.ParseStatement(gone.Envelope.Payload())
 	if err != nil {
@@ -36,7 +36,7 @@ func (r *run) standsFor(e Examination, gone store.Signed) (verify.Verified, bool
 	for _, v := range e.everything {
 		made := v.Statement().ClaimedTime()
 		same := attest.SameType(v.PredicateType(), gone.PredicateType) && v.Statement().Type == lost.Type
-		if !same || made.Before(lost.ClaimedTime()) || slices.Contains(r.left, v.Envelope().Digest()) || !r.mine(v.Envelope()) {
+		if !same || made.Before(lost.ClaimedTime()) || slices.Contains(r.left, v.Envelope().Digest()) || !r.believesItself(v.Envelope()) {
 			continue
 		}
 		if !found || made.After(newest.Statement().ClaimedTime()) {
@@ -88,7 +88,7 @@ func (r *run) overtaken() int {
 func (r *run) decide(ctx context.Context) policy.Verdict {
 	now := r.Now()
 	evidence := policy.Evidence{
-		Verified: r.result.Verified, Own: r.result.Attached, Now: now, Image: ImageOf(r.result.Facts), CI: r.job.CI,
+		Verified: r.result.Verified, NotRead: r.result.NotRead, Own: r.result.Attached, Now: now, Image: ImageOf(r.result.Facts), CI: r.job.CI,
 	}
 	rules := r.job.Rules
 	rules.Waive = Waive(r.job.Waivers, r.result.Subject, now)

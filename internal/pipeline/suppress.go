@@ -46,6 +46,9 @@ func (r *run) attestedVEX(ctx context.Context, s attest.Subject) ([]vex.Document
 		return nil, err
 	}
 	found, err := Examine(ctx, r.Attached, s, r.Trust())
+	if err == nil {
+		err = found.Complete(policy.NeedEvery) // what was not read may take one of them back
+	}
 	if err != nil {
 		return nil, err
 	}

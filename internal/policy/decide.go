@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
@@ -28,6 +29,7 @@ type Rules struct {
 // Evidence is what the gate decides on.
 type Evidence struct {
 	Verified []verify.Verified // what was read back and verified, of one image
+	NotRead  []attest.NotRead  // what is attached, and was not read
 	Now      time.Time         // the time to measure ages by, and the policies' own clock
 
 	Image Image           // what is known of the image besides
@@ -62,7 +64,13 @@ type Image struct {
 // on, or a cutoff. With a cutoff, a scan of another shape is undecided when it
 // is the newest; without one, nobody asked about it.
 func (r Rules) Decide(ctx context.Context, e Evidence) Verdict {
-	results := append(r.decidePolicies(ctx, e), r.decideScan(e)...)
+	results := r.decidePolicies(ctx, e)
+	for i, p := range r.Policies {
+		results[i] = e.withNotRead(p.need(e), results[i])
+	}
+	for _, scan := range r.decideScan(e) {
+		results = append(results, e.withNotRead(e.scanNeed(), scan))
+	}
 	verdict := Verdict{Outcome: worst(results), Results: results}
 	for _, p := range r.Policies {
 		verdict.Known = p.known // one map for all that were compiled together

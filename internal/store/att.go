@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -68,6 +69,9 @@ func (a Att) Location(s attest.Subject) (name.Tag, error) {
 // its error, not the end of the list.
 func (a Att) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 	current, err := a.read(ctx, s)
+	if tooMany, ok := errors.AsType[tooManyLayersError](err); ok {
+		return []Entry{Entry{Format: a.Format()}.notRead(attest.PlaceAttLayers, tooMany.error)}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +101,12 @@ func (a Att) Attach(ctx context.Context, s attest.Subject, signed []Signed, mine
 	return settle(ctx, s, w, a.own, func() []string { return w.superseded })
 }
 
+// tooManyLayersError says that a tag has more layers than any reader takes.
+type tooManyLayersError struct{ error }
+
+// Unwrap returns the error itself.
+func (e tooManyLayersError) Unwrap() error { return e.error }
+
 // content is what lies under a tag.
 type content struct {
 	repository name.Repository
@@ -112,8 +122,11 @@ func (a Att) entries(ctx context.Context, c content, wanted func(Entry) bool) []
 		out[i] = describe(a.Format(), layer, layer.Annotations[predicateAnnotation])
 		out[i].vouching = vouching(layer.Annotations)
 	}
-	fill(ctx, out, wanted, a.known.reading(c.manifest.Layers, a.pulling(c)))
-	a.known.keep(c.manifest.Layers, out)
+	digest := func(i int) v1.Hash { return c.manifest.Layers[i].Digest }
+	fill(ctx, out, wanted, a.known.reading(digest, a.pulling(c)))
+	for i, e := range out {
+		a.known.keep(digest(i), e.Raw)
+	}
 	return out
 }
 
@@ -145,6 +158,9 @@ func (a Att) read(ctx context.Context, s attest.Subject) (content, error) {
 		return content{}, fmt.Errorf("reading %s: %w", tag, explain(ctx, err))
 	}
 	layers, err := set.Get()
+	if tooMany, ok := errors.AsType[*oci.MaxLayersExceeded](err); ok {
+		return content{}, tooManyLayersError{overBounds("reading %s: %w, and no reader takes more", tag, tooMany)}
+	}
 	if err != nil {
 		return content{}, fmt.Errorf("reading %s: %w", tag, explain(ctx, err))
 	}

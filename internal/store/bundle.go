@@ -25,8 +25,9 @@ const (
 	bundlePredicateAnnotation = "dev.sigstore.bundle.predicateType"
 )
 
-// maxReferrers bounds how many referrers of one image are looked at.
-const maxReferrers = 1000
+// maxReferrers bounds how many referrers of one image are looked at. Each takes a
+// request or two.
+const maxReferrers = 5000
 
 // Access reaches registries.
 type Access interface {
@@ -39,13 +40,14 @@ type Access interface {
 type Bundles struct {
 	access Access
 	target *name.Repository
+	known  *memory // manifests and bundles that were read already
 	own    *writes
 }
 
 // NewBundles returns the store. Bundles lie in target, or beside the image if
 // target is nil.
 func NewBundles(access Access, target *name.Repository) Bundles {
-	return Bundles{access: access, target: target, own: &writes{}}
+	return Bundles{access: access, target: target, known: &memory{}, own: &writes{}}
 }
 
 // Format returns bundle.
@@ -78,7 +80,7 @@ func (b Bundles) List(ctx context.Context, s attest.Subject) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", b.Location(s), explain(ctx, err))
 	}
-	entries, err := r.readListed(ctx, found.descriptors, func(Entry) bool { return true })
+	entries, err := r.readListed(ctx, found, func(Entry) bool { return true })
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", b.Location(s), explain(ctx, err))
 	}
@@ -95,7 +97,7 @@ const maxMeeting = 32
 // not there to be read, and what replaced it was not listed yet; one that another
 // writer removed may be on its way back. Then the list is read again, unless more
 // is gone than writers who meet can have removed.
-func (r referring) readListed(ctx context.Context, listed []v1.Descriptor, wanted func(Entry) bool) ([]Entry, error) {
+func (r referring) readListed(ctx context.Context, listed referrerList, wanted func(Entry) bool) ([]Entry, error) {
 	for attempt := 0; ; attempt++ {
 		entries := r.entries(ctx, listed, wanted)
 		gone := 0
@@ -110,11 +112,10 @@ func (r referring) readListed(ctx context.Context, listed []v1.Descriptor, wante
 		if err := pause(ctx, attempt); err != nil {
 			return nil, err
 		}
-		found, err := r.list(ctx)
-		if err != nil {
+		var err error
+		if listed, err = r.list(ctx); err != nil {
 			return nil, err
 		}
-		listed = found.descriptors
 	}
 }
 
@@ -123,6 +124,7 @@ type referring struct {
 	manifests
 	subject attest.Subject
 	remote  []remote.Option
+	known   *memory
 }
 
 func (b Bundles) open(ctx context.Context, s attest.Subject, actions string) (referring, error) {
@@ -132,7 +134,7 @@ func (b Bundles) open(ctx context.Context, s attest.Subject, actions string) (re
 		return referring{}, explain(ctx, err)
 	}
 	options := append(b.access.RemoteOptions(), remote.WithContext(ctx))
-	return referring{manifests: manifests{http: client, repo: repository}, subject: s, remote: options}, nil
+	return referring{manifests: manifests{http: client, repo: repository}, subject: s, remote: options, known: b.known}, nil
 }
 
 // referrerList is what a registry lists, by its API or under the fallback tag.
@@ -141,14 +143,16 @@ type referrerList struct {
 	shadowed    bool    // the fallback tag names the subject itself
 	digest      v1.Hash // of the index under the fallback tag; zero where there is none
 	index       v1.IndexManifest
-	descriptors []v1.Descriptor // of what may be bundles
+	descriptors []v1.Descriptor // each once; what is said to be a bundle first
+	unlisted    error           // why there may be more; nil: there are no more
 }
 
 // list asks the referrers API, and reads the fallback tag where there is none.
 func (r referring) list(ctx context.Context) (referrerList, error) {
 	all, err := r.referrers(ctx, r.subject.Digest().DigestStr())
-	if err == nil {
-		return referrerList{api: true, descriptors: bundlesIn(all)}, nil
+	cut, more := errors.AsType[cutError](err)
+	if err == nil || more {
+		return referrerList{api: true, descriptors: likelyFirst(all), unlisted: cut.error}, nil
 	}
 	if !errors.Is(err, errNoReferrersAPI) {
 		return referrerList{}, err
@@ -186,40 +190,48 @@ func parseFallback(raw []byte, subject string) (referrerList, error) {
 	if list.index.MediaType != types.OCIImageIndex {
 		return referrerList{}, fmt.Errorf("is of type %q, not a list of referrers", list.index.MediaType)
 	}
-	list.descriptors = bundlesIn(list.index.Manifests)
+	list.descriptors = likelyFirst(list.index.Manifests)
 	return list, nil
 }
 
 // claimsBundle reports whether a list says that a manifest holds a bundle.
 func claimsBundle(d v1.Descriptor) bool { return strings.HasPrefix(d.ArtifactType, bundlePrefix) }
 
-// bundlesIn returns the manifests that may hold bundles: those that say so, and
-// those of which nothing is said. Some registries, and lists that older tools
-// wrote, say the type of the config instead.
-func bundlesIn(all []v1.Descriptor) []v1.Descriptor {
-	var out []v1.Descriptor
+// likelyFirst returns each manifest once, and first those that a list says to hold
+// a bundle, or of which it says nothing. The others are looked at, too: what a list
+// says is not signed, and cosign goes by the layer.
+func likelyFirst(all []v1.Descriptor) []v1.Descriptor {
+	var likely, others []v1.Descriptor
 	seen := map[v1.Hash]bool{}
 	for _, d := range all {
-		if seen[d.Digest] || d.ArtifactType != "" && d.ArtifactType != string(emptyMediaType) && !claimsBundle(d) {
+		if seen[d.Digest] {
 			continue
 		}
 		seen[d.Digest] = true
-		out = append(out, d)
+		if d.ArtifactType == "" || d.ArtifactType == string(emptyMediaType) || claimsBundle(d) {
+			likely = append(likely, d)
+		} else {
+			others = append(others, d)
+		}
 	}
-	return out
+	return append(likely, others...)
 }
 
 // entries reads the bundles, and the bytes of those that are wanted. Whatever the
-// list says, an entry is what its manifest is.
-func (r referring) entries(ctx context.Context, descriptors []v1.Descriptor, wanted func(Entry) bool) []Entry {
+// list says, an entry is what its manifest is. If there are more referrers than are
+// looked at, the last entry says so.
+func (r referring) entries(ctx context.Context, list referrerList, wanted func(Entry) bool) []Entry {
+	descriptors, more := list.descriptors, list.unlisted
+	if n := len(descriptors) - maxReferrers; n > 0 {
+		descriptors = descriptors[:maxReferrers]
+		more = overBounds("%d referrers were not looked at: the image has over %d", n, maxReferrers)
+	}
 	all := make([]referrer, len(descriptors))
 	var group errgroup.Group
 	group.SetLimit(8)
 	for i, d := range descriptors {
 		all[i].Entry = Entry{Format: FormatBundle, Digest: d.Digest.String(), ClaimedType: d.Annotations[bundlePredicateAnnotation]}
-		if i >= maxReferrers {
-			all[i].Err = fmt.Errorf("the image has over %d referrers, and this is one of the rest", maxReferrers)
-		} else if wanted(all[i].Entry) {
+		if wanted(all[i].Entry) {
 			group.Go(func() error {
 				r.resolve(ctx, &all[i])
 				return nil
@@ -234,13 +246,20 @@ func (r referring) entries(ctx context.Context, descriptors []v1.Descriptor, wan
 			out, layers = append(out, one.Entry), append(layers, one.layer)
 		}
 	}
-	fill(ctx, out, wanted, func(_ context.Context, i int) (io.ReadCloser, error) {
+	digest := func(i int) v1.Hash { return layers[i] }
+	fill(ctx, out, wanted, r.known.reading(digest, func(_ context.Context, i int) (io.ReadCloser, error) {
 		layer, err := remote.Layer(r.repo.Digest(layers[i].String()), r.remote...)
 		if err != nil {
 			return nil, err
 		}
 		return layer.Compressed()
-	})
+	}))
+	for i, e := range out {
+		r.known.keep(digest(i), e.Raw)
+	}
+	if more != nil {
+		out = append(out, Entry{Format: FormatBundle}.notRead(attest.PlaceMoreReferrer, more))
+	}
 	return out
 }
 
@@ -256,16 +275,9 @@ var errNotThere = errors.New("it is listed, and not there")
 
 // resolve reads the manifest of an entry.
 func (r referring) resolve(ctx context.Context, e *referrer) {
-	raw, err := r.get(ctx, e.Digest)
-	if err == nil && raw == nil {
-		err = errNotThere
-	}
+	raw, err := r.manifestOf(ctx, e.Digest)
 	if err != nil {
-		e.Err, e.Unread = fmt.Errorf("reading the referrer %s: %w", e.Digest, explain(ctx, err)), true
-		return
-	}
-	if sha256Of(raw).String() != e.Digest {
-		e.Err, e.Unread = fmt.Errorf("reading the referrer %s: it has another digest", e.Digest), true
+		e.Entry = e.notRead(attest.PlaceManifest, fmt.Errorf("reading the referrer %s: %w", e.Digest, explain(ctx, err)))
 		return
 	}
 	var manifest v1.Manifest
@@ -277,6 +289,28 @@ func (r referring) resolve(ctx context.Context, e *referrer) {
 	e.Entry = describe(FormatBundle, manifest.Layers[0], manifest.Annotations[bundlePredicateAnnotation])
 	e.Digest = digest // of the manifest: that is what is attached
 	e.layer = manifest.Layers[0].Digest
+}
+
+// manifestOf returns the manifest with a digest, or errNotThere.
+func (r referring) manifestOf(ctx context.Context, digest string) ([]byte, error) {
+	hash, err := v1.NewHash(digest)
+	if err != nil {
+		return nil, err
+	}
+	if known, ok := r.known.get(hash); ok {
+		return known, nil
+	}
+	raw, err := r.get(ctx, digest)
+	switch {
+	case err != nil:
+		return nil, err
+	case raw == nil:
+		return nil, errNotThere
+	case sha256Of(raw) != hash:
+		return nil, errors.New("it has another digest")
+	}
+	r.known.keep(hash, raw)
+	return raw, nil
 }
 
 func sha256Of(raw []byte) v1.Hash {

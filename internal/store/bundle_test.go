@@ -224,6 +224,7 @@ func bundleListedOnly(t *testing.T, p *place) {
 	w, s := bundleWorld(p), p.signer(t)
 	w.attach(t, s.mine, s.signs(t, sbom, "1"))
 	gone := w.entries(t)[0].Digest
+	w.store = w.open(p, nil) // one that has not read it yet
 	p.answer(func(answer http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, gone) {
 			return false
@@ -245,28 +246,43 @@ func bundleListedOnly(t *testing.T, p *place) {
 
 func bundleTooMany(t *testing.T, p *place) {
 	w := bundleWorld(p)
-	p.answer(func(answer http.ResponseWriter, r *http.Request) bool {
-		if !strings.Contains(r.URL.Path, "/referrers/") {
-			return false
-		}
+	ours := p.putReferrer(t, foreign{content: w.encode(t, p.signer(t).signs(t, sbom, "1").Envelope)})
+	lists := func(junk int) {
 		index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}
-		for i := range 1100 {
+		for i := range junk {
 			digest, _, _ := v1.SHA256(strings.NewReader(fmt.Sprint(i)))
-			index.Manifests = append(index.Manifests, v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: digest, Size: 1, ArtifactType: attest.BundleMediaType})
+			index.Manifests = append(index.Manifests, v1.Descriptor{Digest: digest, ArtifactType: "application/vnd.example.junk"})
 		}
-		answer.Header().Set("Content-Type", string(types.OCIImageIndex))
-		must(t, json.NewEncoder(answer).Encode(index))
-		return true
-	})
+		index.Manifests = append(index.Manifests, ours)
+		p.answer(func(answer http.ResponseWriter, r *http.Request) bool {
+			if !strings.Contains(r.URL.Path, "/referrers/") {
+				return false
+			}
+			answer.Header().Set("Content-Type", string(types.OCIImageIndex))
+			must(t, json.NewEncoder(answer).Encode(index))
+			return true
+		})
+	}
+	// What is said to be a bundle is looked at first, and that others were not is told.
+	lists(5100)
 	entries, err := w.store.List(t.Context(), p.subject)
 	must(t, err)
-	if len(entries) != 1100 {
-		t.Fatalf("%d entries, want 1100", len(entries))
+	if entries[0].Err != nil || entries[0].Digest != ours.Digest.String() {
+		t.Errorf("entry %+v", entries[0])
 	}
-	refused(t, entries[999].Err, "it is listed, and not there")
-	refused(t, entries[1000].Err, "over 1000 referrers")
-	if n := p.count(http.MethodGet, "/manifests/sha256:"); n != 1000 {
-		t.Errorf("%d manifests were asked for, want 1000", n)
+	last := entries[len(entries)-1]
+	if refused(t, last.Err, "101 referrers were not looked at: the image has over 5000"); last.Place != attest.PlaceMoreReferrer {
+		t.Errorf("place %q", last.Place)
+	}
+	if n := p.count(http.MethodGet, "/manifests/sha256:"); n != 5000 {
+		t.Errorf("%d manifests were asked for, want 5000", n)
+	}
+	// Of a list that is longer than is read, the end is not known.
+	lists(20_100)
+	entries, err = w.store.List(t.Context(), p.subject)
+	must(t, err)
+	if last := entries[len(entries)-1]; last.Place != attest.PlaceMoreReferrer || fault.KindOf(last.Err) != fault.Undecided {
+		t.Errorf("entry %+v", last)
 	}
 }
 
@@ -302,6 +318,7 @@ func bundleReplaced(t *testing.T, p *place) {
 	entries, err := bundles.List(t.Context(), p.subject)
 	must(t, err)
 	old, replaced := entries[0].Digest, false
+	bundles = settledBundles{store.NewBundles(p.access, nil)} // one that has not read it yet
 	fresh := s.signs(t, sbom, "new")
 	p.answer(func(w http.ResponseWriter, r *http.Request) bool {
 		if replaced || r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/manifests/"+old) {

@@ -92,7 +92,7 @@ func othersAreKept(t *testing.T, w world) {
 	w.put(t, w.place,
 		foreign{content: []byte("garbage"), claims: sbom},
 		foreign{content: w.encode(t, theirs.Envelope), claims: sbom},
-		foreign{content: []byte("huge"), size: 200 << 20},
+		foreign{content: []byte("small")},
 		foreign{content: w.encode(t, lied.Envelope), claims: sbom},
 		foreign{content: []byte(`{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"sig":""}]}`)},
 	)

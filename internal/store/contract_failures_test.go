@@ -151,8 +151,9 @@ func unreadableEvidence(t *testing.T, w world) {
 	if after := w.entries(t); len(after) != 2 || after[0].Digest != before[0].Digest || after[1].Digest != before[1].Digest {
 		t.Errorf("entries %+v, were %+v", after, before)
 	}
-	// One of another type is in nobody's way.
-	w.attach(t, s.mine, s.signs(t, vuln, "1"))
+	// What its annotation claims to be is no reason to believe that it is nothing else.
+	_, err = w.store.Attach(t.Context(), w.subject, []store.Signed{s.signs(t, vuln, "1")}, s.mine)
+	refused(t, err, "reading the layer sha256:")
 }
 
 // A layer whose end does not come, or is another's, is read by nobody.
@@ -160,6 +161,7 @@ func brokenEvidence(t *testing.T, w world) {
 	s := w.signer(t)
 	signed := s.signs(t, sbom, "1")
 	w.attach(t, s.mine, signed)
+	w.store = w.open(w.place, nil) // one that has not read it yet
 	content := w.encode(t, signed.Envelope)
 	for says, body := range map[string][]byte{
 		"cut":      content[:len(content)/2],

@@ -1,16 +1,19 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
+	"github.com/hallmark-ci/hallmark/internal/fault"
 )
 
 // Format is a way of keeping attestations beside an image.
@@ -35,15 +38,30 @@ type Entry struct {
 	Digest      string // of the layer, sha256:…
 	Size        int64  // bytes
 	MediaType   string
-	ClaimedType string // the predicate type that the annotation claims
-	Raw         []byte // nil if Err is set
-	Err         error  // why there is no Raw
-	Unread      bool   // reading failed; the same entry may be readable later
+	ClaimedType string       // the predicate type that the annotation claims: for display, never to decide by
+	Raw         []byte       // nil if Err is set
+	Err         error        // why there is no Raw
+	Unread      bool         // it was not read, so nobody knows what it is
+	Place       attest.Place // where it was not read; set if Unread is
 
 	vouching map[string]string // annotations beside the signature
 }
 
-// Envelope returns the envelope in the entry with what vouches for it.
+// notRead returns the entry as one that was not read, and why.
+func (e Entry) notRead(place attest.Place, why error) Entry {
+	e.Raw, e.Err, e.Unread, e.Place = nil, why, true, place
+	return e
+}
+
+// overBounds returns the error about what a bound keeps from being read. Whether it
+// is there is known; what it says is not, so nothing can be decided by it.
+func overBounds(format string, args ...any) error {
+	return fault.WithHint(fault.Undecidedf(format, args...),
+		"hallmark inspect names what is attached; remove what is not needed from the registry, and run again")
+}
+
+// Envelope returns the envelope in the entry with what vouches for it. If that is
+// malformed, the envelope has a proof that says so.
 func (e Entry) Envelope() (attest.Envelope, error) {
 	if e.Err != nil {
 		return attest.Envelope{}, e.Err
@@ -60,7 +78,29 @@ func (e Entry) Envelope() (attest.Envelope, error) {
 		return attest.Envelope{}, err
 	}
 	proof, err := proofOf(e.vouching)
-	return envelope.WithProof(proof), err
+	if err != nil {
+		proof = attest.MalformedProof(err)
+	}
+	return envelope.WithProof(proof), nil
+}
+
+// Readings returns the envelope in the ways that readers may take the entry: with
+// what our own annotation says beside its signature, and with what cosign's say.
+// Whoever may push can change either.
+func (e Entry) Readings() ([]attest.Envelope, error) {
+	envelope, err := e.Envelope()
+	if err != nil {
+		return nil, err
+	}
+	readings := []attest.Envelope{envelope}
+	if _, both := e.vouching[materialAnnotation]; both {
+		cosigns := maps.Clone(e.vouching)
+		delete(cosigns, materialAnnotation)
+		if proof, err := proofOf(cosigns); err == nil {
+			readings = append(readings, envelope.WithProof(proof))
+		}
+	}
+	return readings, nil
 }
 
 // Replaces returns whether an entry gives way to what is signed now: it is mine,
@@ -68,8 +108,8 @@ func (e Entry) Envelope() (attest.Envelope, error) {
 func Replaces(signed []Signed, mine func(attest.Envelope) bool) func(Entry) bool {
 	j := newJudge(signed, mine)
 	return func(e Entry) bool {
-		_, gives := j.replaces(e)
-		return gives
+		_, gives, err := j.replaces(e)
+		return gives && err == nil
 	}
 }
 
@@ -78,14 +118,16 @@ func ofTypes(signed []Signed, predicateType string) bool {
 }
 
 // judging decides which entries give way to what is written now, and of what rank
-// those are.
+// those are. An entry that cannot be judged is an error.
 type judging interface {
 	worthReading(e Entry) bool
-	givesWay(e Entry) (rank, bool)
+	givesWay(e Entry) (rank, bool, error)
 }
 
 // judge decides which entries give way to what is signed now, each once: an
-// entry does not change under its digest.
+// entry does not change under its digest. It goes by what is signed: the predicate
+// type in the payload that this signer's signature covers, whatever the
+// annotations claim.
 type judge struct {
 	signed []Signed
 	mine   func(attest.Envelope) bool
@@ -104,32 +146,59 @@ func newJudge(signed []Signed, mine func(attest.Envelope) bool) judge {
 }
 
 // replaces judges an entry that was read.
-func (j judge) replaces(e Entry) (rank, bool) {
-	envelope, err := e.Envelope()
-	if err != nil || !j.mine(envelope) && (j.same == nil || !j.same(e)) {
-		return rank{}, false
+func (j judge) replaces(e Entry) (rank, bool, error) {
+	readings, err := e.Readings()
+	if errors.Is(err, attest.ErrOverBounds) {
+		return rank{}, false, overBounds("%s was not examined: %w", e.Digest, err)
 	}
-	statement, err := attest.ParseStatement(envelope.Payload())
-	return rankOf(statement, e.Digest), err == nil && ofTypes(j.signed, statement.PredicateType)
+	if err != nil || !slices.ContainsFunc(readings, j.mine) && (j.same == nil || !j.same(e)) {
+		return rank{}, false, nil
+	}
+	statement, err := attest.ParseStatement(readings[0].Payload())
+	return rankOf(statement, e.Digest), err == nil && ofTypes(j.signed, statement.PredicateType), nil
 }
 
-// worthReading reports whether an entry must be read to be judged: it claims a
-// type that is signed now, or none.
+// worthReading reports whether an entry must be read to be judged: it was not
+// judged before. Any may be an attestation of a type that is signed now.
 func (j judge) worthReading(e Entry) bool {
 	_, known := j.known[e.key()]
-	return !known && e.Err == nil && (e.ClaimedType == "" || ofTypes(j.signed, e.ClaimedType))
+	return !known && e.Err == nil
 }
 
-// givesWay returns the verdict about an entry; one that was not worth reading
-// stays.
-func (j judge) givesWay(e Entry) (rank, bool) {
+// givesWay returns the verdict about an entry that was read, or that was known.
+func (j judge) givesWay(e Entry) (rank, bool, error) {
 	v, known := j.known[e.key()]
 	if known || e.Raw == nil {
-		return v.rank, v.gives
+		return v.rank, v.gives, nil
 	}
-	v.rank, v.gives = j.replaces(e)
+	var err error
+	if v.rank, v.gives, err = j.replaces(e); err != nil {
+		return rank{}, false, err
+	}
 	j.known[e.key()] = v
-	return v.rank, v.gives
+	return v.rank, v.gives, nil
+}
+
+// judged returns what a judge says of each entry that gives way, by its index. An
+// entry that was not read or cannot be judged is an error: nobody knows whether it
+// would have to give way. repair says in the hint what helps.
+func judged(entries []Entry, by judging, repair string) (map[int]rank, error) {
+	giving := map[int]rank{}
+	for i, e := range entries {
+		var r rank
+		gives, err := false, e.Err
+		if !e.Unread {
+			r, gives, err = by.givesWay(e)
+		}
+		if err != nil {
+			return nil, fault.WithHint(err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
+				"and if it stays so, %s: the others are evidence, too", repair)
+		}
+		if gives {
+			giving[i] = r
+		}
+	}
+	return giving, nil
 }
 
 func (e Entry) layerName() string { return layerName(e.Digest, e.vouching[signatureAnnotation]) }
@@ -149,19 +218,19 @@ const maxTotal = 512 << 20
 // source opens the bytes of the entry at an index.
 type source func(ctx context.Context, i int) (io.ReadCloser, error)
 
-// fill reads the entries that are wanted, a few at a time and in their order up
-// to maxTotal.
+// fill reads the entries that are wanted, a few at a time and up to maxTotal. The
+// smallest come first: a few that are large cannot keep many from being read.
 func fill(ctx context.Context, entries []Entry, wanted func(Entry) bool, open source) {
 	var group errgroup.Group
 	group.SetLimit(4)
 	var total int64
-	for i := range entries {
+	for _, i := range bySize(entries) {
 		e := &entries[i]
 		if e.Err != nil || !wanted(*e) {
 			continue
 		}
 		if total += e.Size; total > maxTotal {
-			e.Err = fmt.Errorf("with it and those before it, the attestations have over %d bytes (512 MiB)", maxTotal)
+			*e = e.notRead(attest.PlaceBudget, overBounds("%s of %d bytes was not read: what is attached has over %d bytes (512 MiB) in all", e.Digest, e.Size, maxTotal))
 			continue
 		}
 		group.Go(func() error {
@@ -172,13 +241,22 @@ func fill(ctx context.Context, entries []Entry, wanted func(Entry) bool, open so
 	_ = group.Wait() // errors are the entries' own
 }
 
+// bySize returns the indexes of entries, those of the smallest first.
+func bySize(entries []Entry) []int {
+	order := make([]int, len(entries))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(entries[a].Size, entries[b].Size) })
+	return order
+}
+
 // read reads the entry's bytes; the registry client checks their digest when
 // they end.
 func (e *Entry) read(ctx context.Context, i int, open source) {
 	raw, err := readAll(ctx, i, e.Size, open)
 	if err != nil {
-		e.Err = fmt.Errorf("reading the layer %s: %w", e.Digest, explain(ctx, err))
-		e.Unread = true
+		*e = e.notRead(attest.PlaceLayer, fmt.Errorf("reading the layer %s: %w", e.Digest, explain(ctx, err)))
 		return
 	}
 	e.Raw = raw
@@ -206,9 +284,9 @@ func describe(format Format, layer v1.Descriptor, claimedType string) Entry {
 	}
 	switch {
 	case e.Size < 0: // with it the registry client reads without end
-		e.Err = fmt.Errorf("it has %d bytes by its manifest", e.Size)
+		e = e.notRead(attest.PlaceTooLarge, overBounds("%s was not read: it has %d bytes by its manifest", e.Digest, e.Size))
 	case e.Size > attest.MaxSize:
-		e.Err = fmt.Errorf("it has %d bytes, the limit is %d (128 MiB)", e.Size, attest.MaxSize)
+		e = e.notRead(attest.PlaceTooLarge, overBounds("%s was not read: it has %d bytes, the limit is %d (128 MiB)", e.Digest, e.Size, attest.MaxSize))
 	}
 	return e
 }

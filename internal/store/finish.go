@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
@@ -31,7 +30,7 @@ func (w *referrerWriter) finish(ctx context.Context, old []rank) (Receipt, error
 			}
 			continue
 		}
-		gone, err := w.round(ctx, list.descriptors, old, receipt.Stale)
+		gone, err := w.round(ctx, list, old, receipt.Stale)
 		if err != nil {
 			return Receipt{}, err
 		}
@@ -46,7 +45,7 @@ func (w *referrerWriter) finish(ctx context.Context, old []rank) (Receipt, error
 
 // round returns what is to be removed now: at first all that was there before, and
 // from then on what is less than what is added, or added and less than another.
-func (w *referrerWriter) round(ctx context.Context, listed []v1.Descriptor, old []rank, stale []string) ([]string, error) {
+func (w *referrerWriter) round(ctx context.Context, listed referrerList, old []rank, stale []string) ([]string, error) {
 	if w.wrote {
 		var err error
 		if old, err = w.giving(ctx, listed); err != nil {

@@ -50,7 +50,7 @@ func (b Bundles) attach(ctx context.Context, s attest.Subject, signed []Signed, 
 	if before.shadowed {
 		return nil, w.noPlace()
 	}
-	old, err := w.giving(ctx, before.descriptors)
+	old, err := w.giving(ctx, before)
 	if err != nil {
 		return nil, err
 	}
@@ -87,18 +87,18 @@ func newReferrerWriter(r referring, b Bundles, signed []Signed, mine func(attest
 }
 
 // giving returns the bundles that give way.
-func (w *referrerWriter) giving(ctx context.Context, descriptors []v1.Descriptor) ([]rank, error) {
-	entries, err := w.readListed(ctx, descriptors, w.judge.worthReading)
+func (w *referrerWriter) giving(ctx context.Context, listed referrerList) ([]rank, error) {
+	entries, err := w.readListed(ctx, listed, w.judge.worthReading)
 	if err != nil {
 		return nil, explain(ctx, err)
 	}
+	ranks, err := judged(entries, w.judge, "repair this referrer or remove it from the list")
+	if err != nil {
+		return nil, err
+	}
 	var old []rank
-	for _, e := range entries {
-		if e.Unread {
-			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
-				"and if it stays so, repair this referrer or remove it from the list: the others are evidence, too")
-		}
-		if r, gives := w.judge.givesWay(e); gives && !slices.Contains(w.digests(), e.Digest) {
+	for i, r := range ranks {
+		if !slices.Contains(w.digests(), entries[i].Digest) {
 			old = append(old, r)
 		}
 	}
@@ -179,7 +179,7 @@ func (w *referrerWriter) write(ctx context.Context) (*writing, error) {
 		return nil, explain(ctx, err)
 	}
 	w.found(current.digest)
-	old, err := w.giving(ctx, current.descriptors)
+	old, err := w.giving(ctx, current)
 	if err != nil {
 		return nil, err
 	}

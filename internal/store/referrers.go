@@ -21,13 +21,20 @@ import (
 // Bounds of what a registry may answer.
 const (
 	maxManifest = 4 << 20 // bytes, as registries bound what they take
-	maxPages    = 64      // of a list of referrers
+	maxPages    = 256     // of a list of referrers
 	maxListed   = 20_000  // referrers in all
 )
 
 // errNoReferrersAPI says that a registry keeps its referrers under the fallback
 // tag.
 var errNoReferrersAPI = errors.New("the registry has no referrers API")
+
+// cutError says that a list goes on beyond what is read of it. What was read comes
+// with it.
+type cutError struct{ error }
+
+// Unwrap returns the error itself.
+func (e cutError) Unwrap() error { return e.error }
 
 // manifests is the part of a registry's API that the client library has not: lists
 // of referrers that go over several pages, what the registry made of a subject,
@@ -37,7 +44,8 @@ type manifests struct {
 	repo name.Repository
 }
 
-// referrers lists what refers to a digest, page by page, or errNoReferrersAPI.
+// referrers lists what refers to a digest, page by page, or errNoReferrersAPI. With
+// a cutError there are more than it returns.
 func (m manifests) referrers(ctx context.Context, digest string) ([]v1.Descriptor, error) {
 	var found []v1.Descriptor
 	next := m.url("referrers", digest)
@@ -47,7 +55,7 @@ func (m manifests) referrers(ctx context.Context, digest string) ([]v1.Descripto
 			return nil, err
 		}
 		if found = append(found, page.Manifests...); len(found) > maxListed {
-			return nil, fmt.Errorf("its list of referrers has over %d entries", maxListed)
+			return found[:maxListed], cutError{overBounds("not all referrers were looked at: the list has over %d entries", maxListed)}
 		}
 		if link == "" {
 			return found, nil
@@ -56,7 +64,7 @@ func (m manifests) referrers(ctx context.Context, digest string) ([]v1.Descripto
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("its list of referrers has over %d pages", maxPages)
+	return found, cutError{overBounds("not all referrers were looked at: the list has over %d pages", maxPages)}
 }
 
 func (m manifests) page(ctx context.Context, address string) (v1.IndexManifest, string, error) {

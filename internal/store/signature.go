@@ -33,6 +33,9 @@ func NewSignatures(options []remote.Option, target *name.Repository) Signatures 
 	return Signatures{tag: Att{remote: options, target: target, signatures: true, known: &memory{}, own: &writes{}}}
 }
 
+// Format returns sig.
+func (s Signatures) Format() Format { return FormatSig }
+
 // List returns the signatures of a subject.
 func (s Signatures) List(ctx context.Context, subject attest.Subject) ([]Entry, error) {
 	return s.tag.List(ctx, subject)
@@ -90,7 +93,7 @@ type signatureJudge struct {
 
 func (j signatureJudge) worthReading(e Entry) bool { return e.Err == nil && e.Size <= maxPayload }
 
-func (j signatureJudge) givesWay(e Entry) (rank, bool) {
+func (j signatureJudge) givesWay(e Entry) (rank, bool, error) {
 	signature, err := e.Signature()
-	return rank{name: e.layerName()}, err == nil && j.mine(signature)
+	return rank{name: e.layerName()}, err == nil && j.mine(signature), nil
 }

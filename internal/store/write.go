@@ -138,17 +138,12 @@ func (w *writer) merge(current content, staying []oci.Signature) (v1.Image, erro
 // less is added.
 func (w *writer) keep(ctx context.Context, current content) ([]oci.Signature, error) {
 	fresh := layerNames(w.added)
-	rivals := map[int]rank{}
 	entries := w.entries(ctx, current, w.judge.worthReading)
-	for i, e := range entries {
-		if e.Unread {
-			return nil, fault.WithHint(e.Err, "it may be an earlier attestation of this signer, to be replaced; run again, "+
-				"and if it stays so, repair or remove this layer of %s: the others are evidence, too", w.tag)
-		}
-		if r, gives := w.judge.givesWay(e); gives && !slices.Contains(fresh, e.layerName()) {
-			rivals[i] = r
-		}
+	rivals, err := judged(entries, w.judge, "repair or remove this layer of "+w.tag.String())
+	if err != nil {
+		return nil, err
 	}
+	maps.DeleteFunc(rivals, func(i int, _ rank) bool { return slices.Contains(fresh, entries[i].layerName()) })
 	if w.wrote {
 		lost := overtaken(w.ranks, slices.Collect(maps.Values(rivals)))
 		w.superseded = append(w.superseded, lost...)

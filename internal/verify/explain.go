@@ -1,9 +1,12 @@
 package verify
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/sigstore/sigstore-go/pkg/root"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/plain"
@@ -14,14 +17,14 @@ const maxDetail = 200
 
 // explain puts a refusal of Sigstore's verifier, which is known by the words of
 // its steps, into a sentence about the attestation.
-func explain(proof attest.Proof, signatures int, detail string) error {
+func explain(material root.TrustedMaterial, proof attest.Proof, signatures int, detail string) error {
 	if rest, ok := strings.CutPrefix(detail, "failed to verify log inclusion: "); ok {
 		return explainLog(proof, rest)
 	}
 	steps := []struct{ prefix, says string }{
 		{"failed to verify timestamps", explainTime(proof)},
 		{"failed to summarize certificate", "its certificate names nobody"},
-		{"failed to verify leaf certificate", "its certificate is of no trusted authority, or was not valid when it was used"},
+		{"failed to verify leaf certificate", explainLeaf(material, proof)},
 		{"failed to verify signed certificate timestamp", "its certificate is in no trusted certificate log"},
 		{"failed to verify signature: exactly one signature", fmt.Sprintf("it has %d signatures, and a certificate is for one", signatures)},
 		{"failed to verify signature", "its signature does not fit its certificate: " + doesNotFit},
@@ -33,6 +36,30 @@ func explain(proof attest.Proof, signatures int, detail string) error {
 		}
 	}
 	return errors.New(plain.Line(detail, maxDetail))
+}
+
+// explainLeaf tells a certificate that nobody trusted issued from one that was used
+// before or after its time.
+func explainLeaf(material root.TrustedMaterial, proof attest.Proof) string {
+	leaf, err := x509.ParseCertificate(proof.Certificate())
+	if err != nil || !chained(material, leaf) {
+		return "its certificate is of no trusted authority"
+	}
+	return "its certificate had ended, or was not valid yet, when it was used"
+}
+
+// WrongSigner reports whether a refusal is about who signed, and not about what was
+// signed, of which image it is, or what vouches for it.
+func WrongSigner(err error) bool {
+	_, stranger := errors.AsType[strangerError](err)
+	return stranger || errors.Is(err, errNotTrusted) || errors.Is(err, errDoesNotFit)
+}
+
+// strangerError is the refusal of somebody whose signature holds.
+type strangerError struct{ name string }
+
+func (e strangerError) Error() string {
+	return fmt.Sprintf("signed by %s, who is not an accepted signer", e.name)
 }
 
 func explainTime(proof attest.Proof) string {

@@ -22,7 +22,8 @@ const (
 	certChanged = "its signature does not fit its certificate: " + changed
 	noTime      = "nothing says when its certificate was used: it has no timestamp"
 	badTime     = "nothing trusted says when its certificate was used: its timestamp is of no trusted authority, or of another signature"
-	badCert     = "its certificate is of no trusted authority, or was not valid when it was used"
+	badCert     = "its certificate is of no trusted authority"
+	ended       = "its certificate had ended, or was not valid yet, when it was used"
 	badLog      = "its log entry is of another signature, or does not prove that a log holds it"
 	otherLog    = "no trusted transparency log vouches for its log entry"
 	noLog       = "no transparency log holds it, and one is asked for"
@@ -69,8 +70,8 @@ func TestAForgedCertificateIsNotBelieved(t *testing.T) {
 		{"a certificate without bytes", unlogged, material(func(m *protobundle.VerificationMaterial) {
 			m.Content = &protobundle.VerificationMaterial_Certificate{Certificate: &protocommon.X509Certificate{}}
 		}), noCert, noCert},
-		{"used after its end", logged, func(m *making) { m.from, m.to = m.at.Add(-time.Hour), m.at.Add(-time.Minute) }, badCert, badCert},
-		{"used before its start", logged, func(m *making) { m.from, m.to = m.at.Add(time.Minute), m.at.Add(time.Hour) }, badCert, badCert},
+		{"used after its end", logged, func(m *making) { m.from, m.to = m.at.Add(-time.Hour), m.at.Add(-time.Minute) }, ended, ended},
+		{"used before its start", logged, func(m *making) { m.from, m.to = m.at.Add(time.Minute), m.at.Add(time.Hour) }, ended, ended},
 		{"no timestamp", logged, func(m *making) { m.clock = nil }, noTime, noTime},
 		{"expired, and no timestamp", logged, func(m *making) {
 			m.clock, m.from, m.to = nil, m.at.Add(-time.Hour), m.at.Add(-time.Minute)

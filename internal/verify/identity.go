@@ -64,6 +64,16 @@ type identities struct {
 	matchers sigverify.CertificateIdentities
 }
 
+// TrustLoggedIdentities is TrustIdentities, for signatures that a transparency log of
+// the root holds and for no others.
+func TrustLoggedIdentities(root Root, first Identity, more ...Identity) (Trust, error) {
+	if err := root.mustHaveLog(); err != nil {
+		return Trust{}, err
+	}
+	root.logOptional = false
+	return TrustIdentities(root, first, more...)
+}
+
 // TrustIdentities returns a Trust in the holders of certificates that the
 // deployment of the root gave to one of the identities. At least one is required,
 // with a subject and an issuer.
@@ -101,6 +111,9 @@ var errNoCertificate = fmt.Errorf("%w: it comes without a certificate", errNotTr
 // open implements authority. Whose image it is about is checked for every signer
 // in the same way, and not here.
 func (i identities) open(e attest.Envelope) (opened, error) {
+	if err := e.Proof().Malformed(); err != nil {
+		return opened{}, err
+	}
 	if !e.Proof().HasCertificate() {
 		return opened{}, errNoCertificate
 	}
@@ -134,11 +147,11 @@ func (i identities) judge(material root.TrustedMaterial, c claim) (opened, error
 	}
 	result, err := verifier.Verify(c.entity, sigverify.NewPolicy(c.about, sigverify.WithoutIdentitiesUnsafe())) // the latter comes below
 	if err != nil {
-		return opened{}, explain(c.proof, c.signatures, err.Error())
+		return opened{}, explain(material, c.proof, c.signatures, err.Error())
 	}
 	signer := result.Signature.Certificate
 	if _, err := i.matchers.Verify(*signer); err != nil {
-		return opened{}, fmt.Errorf("signed by %s, who is not an accepted signer", nameOf(*signer))
+		return opened{}, strangerError{nameOf(*signer)}
 	}
 	return opened{payload: c.payload, signer: nameOf(*signer), at: earliest(result.VerifiedTimestamps)}, nil
 }

@@ -32,15 +32,44 @@ func Blob(sig attest.Signature, trust Trust) (signer string, err error) {
 	return found.signer, err
 }
 
-// check implements authority. A key's log entry is not looked for: the log is the
-// attestations' own.
+// check implements authority.
 func (r keyring) check(sig attest.Signature) (opened, error) {
+	k, ok := r.signerOf(sig)
+	if !ok {
+		return opened{}, errNotTrusted
+	}
+	found := opened{payload: sig.Payload, signer: k.name}
+	if r.log == nil {
+		return found, nil
+	}
+	entity, err := entityIn(messageBundle(sig, k.material(sig.Proof)))
+	if err != nil {
+		return opened{}, err
+	}
+	return r.entered(found, k, entity, sig.Proof)
+}
+
+// signerOf returns the key that made a signature.
+func (r keyring) signerOf(sig attest.Signature) (trustedKey, bool) {
 	for _, k := range r.keys {
 		if k.verifier.VerifySignature(bytes.NewReader(sig.Signature), bytes.NewReader(sig.Payload)) == nil {
-			return opened{payload: sig.Payload, signer: k.name}, nil
+			return k, true
 		}
 	}
-	return opened{}, errNotTrusted
+	return trustedKey{}, false
+}
+
+// messageBundle returns a signature of a payload in the form of a bundle.
+func messageBundle(sig attest.Signature, material *protobundle.VerificationMaterial) *protobundle.Bundle {
+	digest := sha256.Sum256(sig.Payload)
+	return &protobundle.Bundle{
+		MediaType:            attest.BundleMediaType,
+		VerificationMaterial: material,
+		Content: &protobundle.Bundle_MessageSignature{MessageSignature: &protocommon.MessageSignature{
+			MessageDigest: &protocommon.HashOutput{Algorithm: protocommon.HashAlgorithm_SHA2_256, Digest: digest[:]},
+			Signature:     sig.Signature,
+		}},
+	}
 }
 
 // check implements authority.
@@ -48,15 +77,7 @@ func (i identities) check(sig attest.Signature) (opened, error) {
 	if !sig.Proof.HasCertificate() {
 		return opened{}, errNoCertificate
 	}
-	digest := sha256.Sum256(sig.Payload)
-	entity, err := entityIn(&protobundle.Bundle{
-		MediaType:            attest.BundleMediaType,
-		VerificationMaterial: sig.Proof.Material(),
-		Content: &protobundle.Bundle_MessageSignature{MessageSignature: &protocommon.MessageSignature{
-			MessageDigest: &protocommon.HashOutput{Algorithm: protocommon.HashAlgorithm_SHA2_256, Digest: digest[:]},
-			Signature:     sig.Signature,
-		}},
-	})
+	entity, err := entityIn(messageBundle(sig, sig.Proof.Material()))
 	if err != nil {
 		return opened{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	ssldsse "github.com/secure-systems-lab/go-securesystemslib/dsse"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
+	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	sigverify "github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/signature"
@@ -21,12 +22,15 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
-	"github.com/hallmark-ci/hallmark/internal/fault"
 )
 
 // errNotTrusted is the refusal of a signature that no trusted key made. Whether
 // another key made it or its content was changed since cannot be told apart.
 var errNotTrusted = errors.New("not signed by a trusted signer")
+
+// errNamesAnother is the refusal of a signature of a trusted key that names another
+// one. Other readers do not try it either.
+var errNamesAnother = fmt.Errorf("%w: a trusted key made its signature, which names another key (keyid)", errNotTrusted)
 
 // errDoesNotFit is the refusal of a signature in the name of a trusted key.
 var errDoesNotFit = errors.New("it names a trusted key, whose signature does not fit: " + doesNotFit)
@@ -58,9 +62,8 @@ func TrustKeys(first crypto.PublicKey, more ...crypto.PublicKey) (Trust, error) 
 // TrustLoggedKeys is TrustKeys, for signatures that a transparency log of the
 // root holds and for no others.
 func TrustLoggedKeys(log Root, first crypto.PublicKey, more ...crypto.PublicKey) (Trust, error) {
-	if !log.HasLog() {
-		return Trust{}, fault.WithHint(fault.Usagef("signatures must be in a transparency log, and the trusted root has none"),
-			"give a trusted-root with a log, or ask for none with tlog: false")
+	if err := log.mustHaveLog(); err != nil {
+		return Trust{}, err
 	}
 	ring, err := newKeyring(first, more...)
 	if err != nil {
@@ -125,6 +128,15 @@ func (k trustedKey) signed(envelope *ssldsse.Envelope) bool {
 	return err == nil
 }
 
+// withoutKeyIDs returns an envelope whose signatures name no key: each is tried.
+func withoutKeyIDs(e attest.Envelope) *ssldsse.Envelope {
+	envelope := e.DSSE()
+	for i := range envelope.Signatures {
+		envelope.Signatures[i].KeyID = ""
+	}
+	return envelope
+}
+
 func (r keyring) open(e attest.Envelope) (opened, error) {
 	hint := e.Proof().Material().GetPublicKey().GetHint()
 	refusal := errNotTrusted
@@ -133,7 +145,10 @@ func (r keyring) open(e attest.Envelope) (opened, error) {
 		if k.signed(envelope) {
 			return r.logged(e, k)
 		}
-		if hint != "" && hint == k.hint {
+		switch {
+		case k.signed(withoutKeyIDs(e)):
+			refusal = errNamesAnother
+		case hint != "" && hint == k.hint:
 			refusal = errDoesNotFit
 		}
 	}
@@ -147,6 +162,9 @@ func (r keyring) logged(e attest.Envelope, k trustedKey) (opened, error) {
 	if r.log == nil {
 		return found, nil
 	}
+	if err := e.Proof().Malformed(); err != nil {
+		return opened{}, err
+	}
 	if n := e.Signatures(); n != 1 {
 		return opened{}, fmt.Errorf("it has %d signatures, and a log holds one", n)
 	}
@@ -154,12 +172,17 @@ func (r keyring) logged(e attest.Envelope, k trustedKey) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
+	return r.entered(found, k, entity, e.Proof())
+}
+
+// entered returns what a key's signature covers, once the log holds its entry.
+func (r keyring) entered(found opened, k trustedKey, entity *bundle.Bundle, proof attest.Proof) (opened, error) {
 	key := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
 		return root.NewExpiringKey(k.verifier, time.Time{}, time.Time{}), nil
 	})
 	stamps, err := sigverify.VerifyTlogEntry(entity, root.TrustedMaterialCollection{r.log.material, key}, 1, true)
 	if err != nil {
-		return opened{}, explainLog(e.Proof(), err.Error())
+		return opened{}, explainLog(proof, err.Error())
 	}
 	if len(stamps) > 0 {
 		found.at = stamps[0].Time
@@ -171,10 +194,15 @@ func (r keyring) logged(e attest.Envelope, k trustedKey) (opened, error) {
 // log must name that key, and not a certificate that somebody put beside the
 // signature.
 func heldBy(k trustedKey, e attest.Envelope) attest.Envelope {
-	material := proto.CloneOf(e.Proof().Material())
+	return e.WithProof(attest.NewProof(k.material(e.Proof())))
+}
+
+// material returns what vouches for a signature of this key.
+func (k trustedKey) material(proof attest.Proof) *protobundle.VerificationMaterial {
+	material := proto.CloneOf(proof.Material())
 	if material == nil {
 		material = &protobundle.VerificationMaterial{}
 	}
 	material.Content = &protobundle.VerificationMaterial_PublicKey{PublicKey: &protocommon.PublicKeyIdentifier{Hint: k.hint}}
-	return e.WithProof(attest.NewProof(material))
+	return material
 }

@@ -11,6 +11,8 @@ type fragile struct{}
 
 func (fragile) open(attest.Envelope) (opened, error)   { panic("index out of range") }
 func (fragile) check(attest.Signature) (opened, error) { panic("index out of range") }
+func (fragile) wrote(attest.Envelope) bool             { panic("index out of range") }
+func (fragile) wroteSignature(attest.Signature) bool   { panic("index out of range") }
 func (fragile) names() []string                        { return nil }
 
 func TestWhatAParserDoesNotSurviveIsRefused(t *testing.T) {

@@ -75,3 +75,11 @@ func (r Root) HasTimestamps() bool {
 
 // HasLog reports whether the deployment has a transparency log.
 func (r Root) HasLog() bool { return r.material != nil && len(r.material.RekorLogs()) > 0 }
+
+func (r Root) mustHaveLog() error {
+	if r.HasLog() {
+		return nil
+	}
+	return fault.WithHint(fault.Usagef("signatures must be in a transparency log, and the trusted root has none"),
+		"give a trusted-root with a log, or ask for none with tlog: false")
+}

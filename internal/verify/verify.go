@@ -66,6 +66,10 @@ type authority interface {
 	open(e attest.Envelope) (opened, error)
 	// check makes sure that a believed signer signed an image itself.
 	check(sig attest.Signature) (opened, error)
+	// wrote reports whether one of them signed an envelope, whatever vouches for it.
+	wrote(e attest.Envelope) bool
+	// wroteSignature does so for a signature of an image.
+	wroteSignature(sig attest.Signature) bool
 	// names returns the names of those who are believed.
 	names() []string
 }

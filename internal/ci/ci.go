@@ -14,9 +14,6 @@
 package ci
 
 import (
-	"io"
-	"net/url"
-	"os"
 	"strings"
 	"unicode/utf8"
 

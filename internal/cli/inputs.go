@@ -87,8 +87,9 @@ func imageInputs(t takers) []input {
 		{name: "reuse-sbom", kind: boolean, preset: "true", usage: "take the SBOM that this signer attested earlier, if these versions made it, without pulling the image; the scan is made anew", commands: []string{cmdRun}, decides: true},
 		{name: "scan-file", usage: "take this scan in place of making one: the JSON of grype or trivy, or SARIF", commands: []string{cmdRun}, decides: true},
 		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}, decides: true},
-		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed)", commands: t.scanning, decides: true},
-		{name: "vuln-db-max-age", kind: span, preset: "120h", usage: "a scan with an older database is undecided; 0 for any age", commands: t.gating, decides: true},
+		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed); #sha256=HEX behind a file or an address, and @sha256:HEX behind a REF, say which one", commands: t.scanning, decides: true},
+		{name: "vuln-db-key", kind: list, usage: "public keys that the vulnerability database must be signed with: oci://REF as cosign sign does, a file or an address by FILE.sig beside it, as cosign sign-blob writes it", commands: t.scanning, decides: true},
+		{name: "vuln-db-max-age", kind: span, preset: "120h", usage: "a scan with an older database is undecided; 0 for any age", commands: and(t.gating, cmdPolicyCompile), decides: true},
 		{name: "max-scan-age", kind: span, preset: "120h", usage: "an older scan is undecided; 0 for any age", commands: and(t.gating, cmdPolicyCompile), decides: true},
 		{name: "severity-cutoff", preset: "none", usage: "deny at or above: negligible, low, medium, high, critical", commands: t.gating, decides: true},
 		{
@@ -177,6 +178,8 @@ func policyInputs() []input {
 		{name: "trust-root-ref", usage: "name of the TrustRoot resource of a private Sigstore in the cluster", commands: []string{cmdPolicyCompile}},
 		{name: "verifier-id", preset: verifierID, usage: "whose attested verdicts the cluster believes, for policies that no single attestation answers", commands: []string{cmdPolicyCompile}, decides: true},
 		{name: "max-verdict-age", kind: span, preset: "168h", usage: "an older attested verdict does not count in the cluster; 0 for any age", commands: []string{cmdPolicyCompile}, decides: true},
+		{name: "check", preset: "evidence", usage: "evidence: the cluster evaluates a policy itself where one attestation has all that it reads, and else checks the attested verdict; verdict: it checks the verdict for every policy", commands: []string{cmdPolicyCompile}, decides: true},
+		{name: "verdict", preset: "whole", usage: "what must have passed of an attested verdict: whole, with the cutoff and every other policy, or policy, for this policy's part alone", commands: []string{cmdPolicyCompile}, decides: true},
 		{name: "coverage-min", preset: "0", usage: "fail when the tests cover less than this, in percent of the policies' lines", commands: []string{cmdPolicyTest}},
 	}
 }

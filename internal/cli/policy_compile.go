@@ -77,11 +77,23 @@ func (a *app) cluster(ctx context.Context, v values) (policy.Cluster, error) {
 	if err != nil {
 		return policy.Cluster{}, err
 	}
+	databaseAge, err := v.duration("vuln-db-max-age")
+	if err != nil {
+		return policy.Cluster{}, err
+	}
 	verdictAge, err := v.duration("max-verdict-age")
 	if err != nil {
 		return policy.Cluster{}, err
 	}
 	allowed, err := policy.ParseAllowance(v.list("allow-unread"))
+	if err != nil {
+		return policy.Cluster{}, err
+	}
+	checked, err := v.oneOf("check", "evidence", "verdict")
+	if err != nil {
+		return policy.Cluster{}, err
+	}
+	part, err := v.oneOf("verdict", "whole", "policy")
 	if err != nil {
 		return policy.Cluster{}, err
 	}
@@ -91,7 +103,8 @@ func (a *app) cluster(ctx context.Context, v values) (policy.Cluster, error) {
 	}
 	return policy.Cluster{
 		Name: v.text("name"), Globs: v.list("image-glob"), Warn: mode == "warn", Authorities: authorities,
-		Verifier: v.text("verifier-id"), AllowUnread: allowed, MaxScanAge: scanAge, MaxVerdictAge: verdictAge,
+		Verifier: v.text("verifier-id"), AllowUnread: allowed, MaxScanAge: scanAge, MaxDatabaseAge: databaseAge, MaxVerdictAge: verdictAge,
+		ByVerdict: checked == "verdict", PartOfVerdict: part == "policy",
 	}, nil
 }
 

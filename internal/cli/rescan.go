@@ -80,7 +80,7 @@ func (a *app) rescanned(ctx context.Context, v values) (pipeline.Job, error) {
 		return pipeline.Job{}, err
 	}
 	job := pipeline.Job{Push: true, Rules: rules, CI: a.jobFacts(), Version: buildVersion()}
-	if job.SayVerdict, err = saysVerdict(v, rules); err != nil {
+	if err := setVerdict(v, &job); err != nil {
 		return pipeline.Job{}, err
 	}
 	return job, a.suppressions(ctx, v, &job)
@@ -92,7 +92,7 @@ func (a *app) openOnce(ctx context.Context, v values, first string) (*databases,
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := a.database(v, p)
+	db, err := a.database(ctx, v, p)
 	if err != nil {
 		return nil, nil, err
 	}

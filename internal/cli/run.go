@@ -14,7 +14,6 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/evidence"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
-	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/report"
 	"github.com/hallmark-ci/hallmark/internal/scan"
 )
@@ -76,7 +75,7 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	job.TempDir, job.Version, job.Makers, job.Again = dir, buildVersion(), makers(), v.again()
 	job.Reuse = job.Reuse && v.text("sbom-file") == ""
 
-	db, err := a.databases(v, p)
+	db, err := a.databases(ctx, v, p)
 	if err != nil {
 		return err
 	}
@@ -163,7 +162,7 @@ func (a *app) job(ctx context.Context, v values, p place) (pipeline.Job, error) 
 		return pipeline.Job{}, err
 	}
 	job.Formats, job.Brought, job.Rules = wanted, brought, rules
-	if job.SayVerdict, err = saysVerdict(v, rules); err != nil {
+	if err := setVerdict(v, &job); err != nil {
 		return pipeline.Job{}, err
 	}
 	if job.Formats, err = sbomFileFormats(v, job.Formats); err != nil {
@@ -178,13 +177,16 @@ func (a *app) job(ctx context.Context, v values, p place) (pipeline.Job, error) 
 	return job, checkTypes(job, own)
 }
 
-// saysVerdict reads the input attest-verdict.
-func saysVerdict(v values, rules policy.Rules) (bool, error) {
+// setVerdict reads the input attest-verdict. What is gated on without a policy renews an
+// earlier verdict only: the cluster would go on by that.
+func setVerdict(v values, job *pipeline.Job) error {
 	word, err := v.oneOf("attest-verdict", "auto", "true", "false")
 	if err != nil {
-		return false, err
+		return err
 	}
-	return word == "true" || word == "auto" && len(rules.Policies) > 0, nil
+	job.SayVerdict = word == "true" || word == "auto" && len(job.Rules.Policies) > 0
+	job.RenewVerdict = word == "auto"
+	return nil
 }
 
 // ownTypes returns the types that a run makes if it is asked for, of what it

@@ -105,23 +105,37 @@ type databases struct {
 }
 
 // databases returns nil if no scan is asked for.
-func (a *app) databases(v values, p place) (*databases, error) {
+func (a *app) databases(ctx context.Context, v values, p place) (*databases, error) {
 	wanted, err := v.boolean("scan")
 	if err != nil || !wanted {
 		return nil, err
 	}
-	return a.database(v, p)
+	return a.database(ctx, v, p)
 }
 
 // database returns the vulnerability database that is asked for, not yet open.
-func (a *app) database(v values, p place) (*databases, error) {
+func (a *app) database(ctx context.Context, v values, p place) (*databases, error) {
 	cache, err := a.cacheDir(v)
 	if err != nil {
 		return nil, err
 	}
-	return &databases{config: scan.Config{
-		Source: v.text("vuln-db"), CacheDir: filepath.Join(cache, "db"), Fetch: p.registry.Fetch,
-	}}, nil
+	trust, err := a.databaseTrust(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	access, err := a.access(v, p.reference)
+	if err != nil {
+		return nil, err
+	}
+	home, _ := a.env("HOME")
+	source := databaseSource{registry: p.registry, connection: access.Connect(), trust: trust}
+	config := scan.Config{
+		Source: v.text("vuln-db"), CacheDir: filepath.Join(cache, "db"), Home: home, Fetch: p.registry.Fetch, Pin: source.pin,
+	}
+	if len(trust.Signers()) > 0 {
+		config.Signed = source.signed
+	}
+	return &databases{config: config}, nil
 }
 
 func (d *databases) open(ctx context.Context) (pipeline.Scanner, error) {

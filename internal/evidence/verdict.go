@@ -31,6 +31,11 @@ type Check struct {
 	Artifact string // that the policy is from, oci://…@sha256:…; empty: none
 	Params   string // digest of the parameters that it was given, sha256:…; empty: none
 	Result   string // pass, deny, undecided
+
+	// Until is when something ends that a pass rests on: a waiver, a suppression in
+	// the scan, the time for which a scan or its database is new enough. Zero: nothing
+	// is known to end.
+	Until time.Time
 }
 
 // The predicate of a SLSA verification summary, and what Hallmark adds to it:
@@ -56,14 +61,16 @@ type (
 		Digest map[string]string `json:"digest"`
 	}
 	checks struct {
-		Policies []checked `json:"policies"`
+		Policies   []checked `json:"policies"`
+		ValidUntil string    `json:"validUntil,omitempty"` // the earliest of those of the policies
 	}
 	checked struct {
-		Name     string            `json:"name"`
-		Digest   map[string]string `json:"digest,omitempty"`
-		Artifact *resource         `json:"artifact,omitempty"`
-		Params   map[string]string `json:"params,omitempty"`
-		Result   string            `json:"result"`
+		Name       string            `json:"name"`
+		Digest     map[string]string `json:"digest,omitempty"`
+		Artifact   *resource         `json:"artifact,omitempty"`
+		Params     map[string]string `json:"params,omitempty"`
+		Result     string            `json:"result"`
+		ValidUntil string            `json:"validUntil,omitempty"` // from then on the result may be another one
 	}
 )
 
@@ -71,6 +78,10 @@ type (
 // (https://slsa.dev/spec/v1.0/verification_summary). It knows two results: what
 // could not be decided has failed. The levels of SLSA are not what the policies
 // ask about, so none is claimed.
+//
+// The verdict is about the subject's digest. The resourceUri ends in that digest; its
+// repository is where the image was when it was judged, and readers ignore it, so that
+// a verdict stays true of an image that is copied to another repository.
 func Verdict(j Judgement) (attest.Predicate, error) {
 	p := summaryPredicate{
 		Verifier:     verifier{ID: VerifierID, Version: map[string]string{"hallmark": j.Version}},
@@ -84,11 +95,17 @@ func Verdict(j Judgement) (attest.Predicate, error) {
 	for _, digest := range j.Evidence {
 		p.InputAttestations = append(p.InputAttestations, resource{URI: j.Subject.Repository() + "@" + digest, Digest: sha256Of(digest)})
 	}
+	var until time.Time
 	for _, c := range j.Checks {
 		p.Hallmark.Policies = append(p.Hallmark.Policies, checked{
 			Name: c.Name, Digest: sha256Of(c.Digest), Artifact: artifactOf(c.Artifact), Params: sha256Of(c.Params), Result: c.Result,
+			ValidUntil: endsAt(c.Until),
 		})
+		if !c.Until.IsZero() && (until.IsZero() || c.Until.Before(until)) {
+			until = c.Until
+		}
 	}
+	p.Hallmark.ValidUntil = endsAt(until)
 	set, err := json.Marshal(p.Hallmark.withoutResults())
 	if err != nil {
 		return attest.Predicate{}, fmt.Errorf("encoding the policies of the verdict: %w", err)
@@ -107,10 +124,18 @@ func Verdict(j Judgement) (attest.Predicate, error) {
 func (c checks) withoutResults() []checked {
 	asked := make([]checked, len(c.Policies))
 	for i, one := range c.Policies {
-		one.Result = ""
+		one.Result, one.ValidUntil = "", ""
 		asked[i] = one
 	}
 	return asked
+}
+
+// endsAt returns a time to the second, rounded down; empty for none.
+func endsAt(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // artifactOf returns where a policy is from, nil for one that is a file.

@@ -58,6 +58,34 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// The earliest end of what the policies rest on is that of the whole, and says nothing of what
+// was asked.
+func TestVerdictSaysWhenItEnds(t *testing.T) {
+	digest, err := name.NewDigest("registry.example/team/app@sha256:" + strings.Repeat("ab", 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := attest.NewSubject(digest, "registry.example/team/app:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 22, 13, 0, 0, 999, time.UTC)
+	j := evidence.Judgement{Subject: subject, Checks: []evidence.Check{{Name: "a"}, {Name: "b"}, {Name: "c"}}}
+	endless, asked := verdict(t, j)
+	j.Checks[0].Until, j.Checks[1].Until = at.Add(time.Hour), at
+	body, same := verdict(t, j)
+	if strings.Contains(endless, "validUntil") || asked != same {
+		t.Error(endless)
+	}
+	for _, want := range []string{
+		`{"name":"a","result":"","validUntil":"2026-11-22T14:00:00Z"}`, `{"name":"c","result":""}`, `],"validUntil":"2026-11-22T13:00:00Z"}}`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("want %s in %s", want, body)
+		}
+	}
+}
+
 // verdict returns the predicate and the digest of its policy.
 func verdict(t *testing.T, j evidence.Judgement) (body, policy string) {
 	t.Helper()

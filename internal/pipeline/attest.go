@@ -46,7 +46,7 @@ func (r *run) checkNeeds(ctx context.Context) error {
 	for _, p := range r.job.Brought {
 		need := attest.NeedOf(p.Type)
 		for _, v := range there.Verified {
-			if !slices.Contains(oneOnly, need) || attest.NeedOf(v.PredicateType()) != need || brought(v.PredicateType()) || !r.mine(v.Envelope()) {
+			if !slices.Contains(oneOnly, need) || attest.NeedOf(v.PredicateType()) != need || brought(v.PredicateType()) || !r.wrote(v.Envelope()) {
 				continue
 			}
 			return fault.WithHint(

@@ -78,29 +78,30 @@ type Progress interface {
 
 // Job is what a run is asked for.
 type Job struct {
-	Reference  string
-	Platforms  []string           // of an index; none: all
-	Formats    []catalog.Format   // of the SBOMs to attest
-	Build      *evidence.Build    // to attest as provenance; nil: none
-	Further    []string           // types of what else is made of every image
-	Release    string             // the tag in the sources that a release is of
-	Made       []attest.Predicate // of what was gathered before the run, for every image
-	Brought    []attest.Predicate // what the user brings
-	Reuse      bool               // take an SBOM that this signer attested earlier, if the image would give the same
-	Push       bool               // false: everything but writing to the registry
-	SignImage  bool               // sign the image itself, too, if it is pushed
-	History    bool               // keep this signer's earlier attestations
-	Rules      policy.Rules
-	VEX        []vex.Document // what others say about findings
-	Attested   bool           // believe VEX documents that are attested to the image, too
-	Waivers    waiver.File
-	SayVerdict bool            // attest the verdict, too
-	Notes      []string        // what a person should know of what was gathered
-	Version    string          // of this program, for reports and for what the verdict says
-	Makers     string          // the versions of all that an SBOM depends on besides the image
-	CI         json.RawMessage // what the job's host says about itself, for the policies; nil: no CI job
-	TempDir    string          // layers are unpacked below it
-	Again      Again           // how to check this run, for the reports
+	Reference    string
+	Platforms    []string           // of an index; none: all
+	Formats      []catalog.Format   // of the SBOMs to attest
+	Build        *evidence.Build    // to attest as provenance; nil: none
+	Further      []string           // types of what else is made of every image
+	Release      string             // the tag in the sources that a release is of
+	Made         []attest.Predicate // of what was gathered before the run, for every image
+	Brought      []attest.Predicate // what the user brings
+	Reuse        bool               // take an SBOM that this signer attested earlier, if the image would give the same
+	Push         bool               // false: everything but writing to the registry
+	SignImage    bool               // sign the image itself, too, if it is pushed
+	History      bool               // keep this signer's earlier attestations
+	Rules        policy.Rules
+	VEX          []vex.Document // what others say about findings
+	Attested     bool           // believe VEX documents that are attested to the image, too
+	Waivers      waiver.File
+	SayVerdict   bool            // attest the verdict, too
+	RenewVerdict bool            // attest it where an earlier verdict of this signer would stay
+	Notes        []string        // what a person should know of what was gathered
+	Version      string          // of this program, for reports and for what the verdict says
+	Makers       string          // the versions of all that an SBOM depends on besides the image
+	CI           json.RawMessage // what the job's host says about itself, for the policies; nil: no CI job
+	TempDir      string          // layers are unpacked below it
+	Again        Again           // how to check this run, for the reports
 }
 
 // Again is how anybody can check what a run came to: flags, as a shell takes them.

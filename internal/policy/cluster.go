@@ -15,14 +15,17 @@ import (
 
 // Cluster is what a ClusterImagePolicy needs to know besides the policies.
 type Cluster struct {
-	Name          string   // of the resource; several policies make several, each with its own name behind this one
-	Globs         []string // of the images that it is about
-	Warn          bool     // the cluster warns, and admits
-	Authorities   []Authority
-	Verifier      string        // whose verdicts are believed, where a policy needs one
-	AllowUnread   Allowance     // what scans and SBOMs need not have looked at
-	MaxScanAge    time.Duration // 0: any age
-	MaxVerdictAge time.Duration // 0: any age
+	Name           string   // of the resource; several policies make several, each with its own name behind this one
+	Globs          []string // of the images that it is about
+	Warn           bool     // the cluster warns, and admits
+	Authorities    []Authority
+	Verifier       string        // whose verdicts are believed, where a policy needs one
+	AllowUnread    Allowance     // what scans and SBOMs need not have looked at
+	MaxScanAge     time.Duration // 0: any age
+	MaxDatabaseAge time.Duration // of the database that a scan was made with; 0: any age
+	MaxVerdictAge  time.Duration // 0: any age
+	ByVerdict      bool          // every policy is checked by the attested verdict
+	PartOfVerdict  bool          // of a verdict, only what it says about the policy has to have passed
 }
 
 // Authority is whose attestations the cluster believes: a key, or an identity of

@@ -28,6 +28,9 @@ type check struct {
 // about, or, where no single statement has all that it reads, on the verdict that
 // the gate attested.
 func (c Cluster) checkOf(p Policy) (check, error) {
+	if c.ByVerdict {
+		return c.byVerdict(p, "the attested verdict is asked for")
+	}
 	predicateType := p.meta.predicateType
 	switch p.dialect {
 	case Sigstore:
@@ -43,21 +46,36 @@ func (c Cluster) checkOf(p Policy) (check, error) {
 		return check{part: "compliance", types: spellings(predicateType), notes: []string{note}}, nil
 	case Hallmark:
 	}
-	if unset := p.unset(); len(unset) > 0 {
-		return check{}, fmt.Errorf("the parameter %s has no value: set it with policy-data", strings.Join(unset, ", "))
+	if why := p.moreThanAStatement(); why != "" {
+		return c.byVerdict(p, why)
 	}
-	why := p.moreThanAStatement()
-	if why == "" {
-		var types []string
-		for _, uri := range p.attested()[0].types() {
-			types = append(types, spellings(uri)...)
-		}
-		return check{part: "joined", types: types}, nil
+	if err := p.checkSet(); err != nil {
+		return check{}, err
+	}
+	var types []string
+	for _, uri := range p.attested()[0].types() {
+		types = append(types, spellings(uri)...)
+	}
+	return check{part: "joined", types: types}, nil
+}
+
+// byVerdict checks a policy by the verdict that the gate attested.
+func (c Cluster) byVerdict(p Policy, why string) (check, error) {
+	if err := p.checkSet(); err != nil {
+		return check{}, err
 	}
 	if c.Verifier == "" {
 		return check{}, fmt.Errorf("%s, which no single attestation tells the cluster, and no verifier of attested verdicts is named", why)
 	}
 	return check{part: "verdict", types: []string{attest.TypeVSA}, notes: []string{why + ": the cluster checks the attested verdict instead"}}, nil
+}
+
+// checkSet refuses a policy of which a parameter has no value.
+func (p Policy) checkSet() error {
+	if unset := p.unset(); len(unset) > 0 {
+		return fmt.Errorf("the parameter %s has no value: set it with policy-data", strings.Join(unset, ", "))
+	}
+	return nil
 }
 
 // spellings returns the URIs that a type goes by: the controller compares letters.
@@ -197,6 +215,7 @@ func (k check) setting(p Policy, predicateType string, c Cluster, params string)
 		"limit": maxReasons, "skew": clockSkew.Nanoseconds(), "fix": p.meta.fix,
 		"scan": k.part != "verdict" && attest.SameType(predicateType, attest.TypeVuln), "max_scan_age": ageOf(c.MaxScanAge),
 		"content": k.part != "verdict" && isContent(predicateType), "allow_unread": c.AllowUnread.expressions(),
+		"max_database_age": ageOf(c.MaxDatabaseAge),
 	}
 	switch k.part {
 	case "joined":
@@ -210,7 +229,7 @@ func (k check) setting(p Policy, predicateType string, c Cluster, params string)
 	case "verdict":
 		all["verifier"], all["policy"] = c.Verifier, clean(p.Name())
 		all["digest"], all["params"] = strings.TrimPrefix(p.Digest(), "sha256:"), params
-		all["max_verdict_age"] = ageOf(c.MaxVerdictAge)
+		all["max_verdict_age"], all["whole"] = ageOf(c.MaxVerdictAge), !c.PartOfVerdict
 	}
 	return all
 }

@@ -92,12 +92,13 @@ func (r Rules) decidePolicies(ctx context.Context, e Evidence) []Result {
 		tryAll(ctx, trials, v)
 	}
 	results := make([]Result, len(trials))
-	together := joined{evidence: e, unread: unread}
+	ends := newScanEnds(e)
+	together := joined{evidence: e, unread: unread, ends: ends}
 	for i, t := range trials {
 		if t == nil {
 			results[i] = r.decideJoined(ctx, r.Policies[i], &together)
 		} else {
-			results[i] = t.result(r)
+			results[i] = t.result(r, ends)
 		}
 	}
 	return results

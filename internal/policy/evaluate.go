@@ -19,6 +19,7 @@ type answer struct {
 	outcome Outcome
 	reasons reasons
 	waived  []Waived
+	until   time.Time // when something ends that a pass rests on; zero: nothing does
 }
 
 func undecided(format string, args ...any) answer {

@@ -59,7 +59,7 @@ func (r Rules) decideJoined(ctx context.Context, p Policy, together *joined) Res
 	case unknown.some():
 		result.Reasons = unknown.list()
 	default:
-		result.Outcome = Pass
+		result.Outcome, result.Until = Pass, together.ends.of(result.Waived, p.reads.wants)
 	}
 	if result.Outcome != Pass {
 		result.Trace = explain.list()
@@ -152,6 +152,7 @@ type joined struct {
 	unread   *unread
 	sorted   []verify.Verified
 	decoded  map[string]*ast.Term // by the envelope's digest
+	ends     *scanEnds
 }
 
 // images returns what a policy is asked about: the image, or each of an index's

@@ -105,6 +105,7 @@ type Result struct {
 	Reasons       []Reason  `json:"reasons,omitempty"`  // at least one unless it passed, and then what to know all the same
 	Warnings      []Reason  `json:"warnings,omitempty"` // that the policy gives without denying for them
 	Waived        []Waived  `json:"waived,omitempty"`   // violations that a waiver takes back
+	Until         time.Time `json:"until,omitzero"`     // of a pass: when something ends that it rests on; zero: nothing is known to end
 	Trace         []string  `json:"trace,omitempty"`    // how it came to an outcome that is no pass, step by step, if asked for
 	Considered    int       `json:"considered"`         // number of attestations that were looked at
 }

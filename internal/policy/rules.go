@@ -45,7 +45,7 @@ func (r Rules) decideScan(e Evidence) []Result {
 		}
 		results = append(results, Result{
 			Name: name, Title: title, PredicateType: attest.TypeVuln,
-			Outcome: a.outcome, Reasons: a.reasons.list(), Waived: a.waived, Considered: len(scans),
+			Outcome: a.outcome, Reasons: a.reasons.list(), Waived: a.waived, Until: a.until, Considered: len(scans),
 		})
 	}
 	if cutoff {
@@ -107,7 +107,7 @@ func (r Rules) decideCutoff(summary finding.Summary, now time.Time) answer {
 	} else if unknown > 1 {
 		named.end(fmt.Sprintf("%d findings of unknown severity were not judged", unknown))
 	}
-	return answer{outcome, named, waived}
+	return answer{outcome, named, waived, earliest(endOfWaivers(waived), endOfSuppressions(summary.Findings, now))}
 }
 
 // ended says which waiver no longer takes a finding back.
@@ -143,7 +143,7 @@ func (r Rules) decideAge(built, now time.Time) answer {
 	case age > r.MaxDatabaseAge:
 		return undecided("the vulnerability database is %s old, allowed are %s (vuln-db-max-age)", span(roundUp(age)), span(r.MaxDatabaseAge))
 	}
-	return answer{outcome: Pass}
+	return answer{outcome: Pass, until: built.Add(r.MaxDatabaseAge)}
 }
 
 // decideScanAge is undecided about a scan that finished too long ago: what it says
@@ -152,7 +152,7 @@ func (r Rules) decideScanAge(finished, now time.Time) answer {
 	if age := now.Sub(finished); age > r.MaxScanAge {
 		return undecided("the scan is %s old, allowed are %s (max-scan-age): scan the image again", span(roundUp(age)), span(r.MaxScanAge))
 	}
-	return answer{outcome: Pass}
+	return answer{outcome: Pass, until: finished.Add(r.MaxScanAge)}
 }
 
 // roundUp returns the next whole hour, so that an age that is over a limit also

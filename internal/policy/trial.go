@@ -114,7 +114,7 @@ func (t *trial) take(a answer) {
 	}
 }
 
-func (t *trial) result(rules Rules) Result {
+func (t *trial) result(rules Rules, ends *scanEnds) Result {
 	r := t.policy.blank()
 	r.Considered = t.considered
 	if !t.satisfied {
@@ -134,17 +134,30 @@ func (t *trial) result(rules Rules) Result {
 	default:
 		r.Outcome, r.Warnings = Pass, t.warned.list()
 	}
-	if r.Outcome != Pass {
+	if r.Outcome == Pass {
+		r.Until = ends.of(r.Waived, t.readsType)
+	} else {
 		r.Trace = t.evaluation.explain.list()
 	}
 	return r
 }
 
-func (t *trial) nothingToTry() string {
-	predicateType := t.policy.meta.predicateType
+// predicateType returns the type that the policy is about; empty: every type.
+func (t *trial) predicateType() string {
 	if t.policy.dialect == Cosign {
-		predicateType = cmp.Or(predicateType, attest.TypeCustom)
+		return cmp.Or(t.policy.meta.predicateType, attest.TypeCustom)
 	}
+	return t.policy.meta.predicateType
+}
+
+// readsType reports whether the policy is asked about attestations of a type.
+func (t *trial) readsType(uri string) bool {
+	own := t.predicateType()
+	return own == "" || attest.SameType(own, uri)
+}
+
+func (t *trial) nothingToTry() string {
+	predicateType := t.predicateType()
 	if predicateType == "" {
 		return "no attestation was verified: there is nothing to evaluate the policy on"
 	}

@@ -33,16 +33,22 @@ const (
 // cache keeps imported databases in folders named after the SHA-256 of what was
 // imported. Several processes may use one: each imports into a temporary folder
 // of its own and renames the result, and who comes second uses the first one's.
-type cache struct{ dir string }
+type cache struct {
+	dir  string
+	home string // the folder whose owner is believed besides; empty: nobody's
+}
 
-// importFrom imports what get writes: an archive or a bare database. source is
-// what the user knows it by.
-func (c cache) importFrom(ctx context.Context, source string, get func(context.Context, io.Writer) error) (*Database, error) {
+// importFrom imports what get writes: an archive or a bare database, of which
+// something may be demanded. source is what the user knows it by.
+func (c cache) importFrom(ctx context.Context, source string, must demand, get func(context.Context, io.Writer) error) (*Database, error) {
 	var database *Database
 	err := c.withTemp(func(temp string) error {
 		file := filepath.Join(temp, "download")
 		sum, err := download(ctx, file, source, get)
 		if err != nil {
+			return err
+		}
+		if err := must.check(ctx, file, sum, source); err != nil {
 			return err
 		}
 		if found, ok := c.lookup(sum, source); ok {
@@ -55,8 +61,12 @@ func (c cache) importFrom(ctx context.Context, source string, get func(context.C
 	return database, err
 }
 
-// importFile imports a file of this machine.
-func (c cache) importFile(ctx context.Context, file, source string) (*Database, error) {
+// importFile imports a file of this machine. Where something is demanded of it, it is
+// copied first, so that what was checked is what is read.
+func (c cache) importFile(ctx context.Context, file, source string, must demand) (*Database, error) {
+	if must.asked() {
+		return c.importFrom(ctx, source, must, func(_ context.Context, w io.Writer) error { return copyFile(file, w) })
+	}
 	sum, err := sumOf(ctx, file)
 	if err != nil {
 		return nil, err
@@ -107,7 +117,7 @@ func (c cache) install(made, sum, source, temp string) (*Database, error) {
 	for try := range 3 {
 		if failure = os.Rename(made, final); failure == nil {
 			c.prune(sum)
-			return c.openImported(final, source)
+			return c.openImported(final, source, sum)
 		}
 		if database, ok := c.lookup(sum, source); ok {
 			return database, nil
@@ -121,10 +131,10 @@ func (c cache) install(made, sum, source, temp string) (*Database, error) {
 // sound.
 func (c cache) lookup(sum, source string) (*Database, bool) {
 	dir := filepath.Join(c.dir, sum)
-	if c.dir == "" || !exists(dir) {
+	if c.dir == "" || !c.trusts(dir, filepath.Join(dir, v6.VulnerabilityDBFileName), filepath.Join(dir, v6.ImportMetadataFileName)) {
 		return nil, false
 	}
-	database, err := c.openImported(dir, plain.Address(source))
+	database, err := c.openImported(dir, plain.Address(source), sum)
 	if err != nil {
 		return nil, false
 	}
@@ -143,6 +153,9 @@ func (c cache) withTemp(use func(temp string) error) (err error) {
 	}
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return unwritable(c.dir, err)
+	}
+	if why := c.doubt(); why != "" { // it was not there before, or changed since
+		return fault.Undecidedf("the cache of vulnerability databases is not believed: %s", bounded(why))
 	}
 	temp, err := os.MkdirTemp(c.dir, tempPrefix)
 	if err != nil {
@@ -208,6 +221,16 @@ func sumOf(ctx context.Context, file string) (sum string, err error) {
 		return "", fault.Undecidedf("reading %s: %w", file, err)
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+func copyFile(file string, w io.Writer) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	_, err = io.Copy(w, f)
+	return err
 }
 
 // isSum reports whether s is a SHA-256 in hexadecimal; as such it is also safe

@@ -66,7 +66,7 @@ func updateFeed(ctx context.Context, store cache, listing string) (*Database, er
 	}
 	database, ok := store.lookup(newest.sum, listing)
 	if !ok {
-		database, err = store.importFrom(ctx, listing, func(ctx context.Context, w io.Writer) error {
+		database, err = store.importFrom(ctx, listing, demand{}, func(ctx context.Context, w io.Writer) error {
 			return newest.get(ctx, w)
 		})
 	}
@@ -151,7 +151,11 @@ func lastOfFeed(store cache, listing string) (*Database, bool) {
 
 // lastSum returns the SHA-256 of the archive that the feed gave last, as noted.
 func lastSum(store cache) (string, bool) {
-	content, err := os.ReadFile(filepath.Join(store.dir, feedState))
+	file := filepath.Join(store.dir, feedState)
+	if store.dir == "" || !store.trusts(file) {
+		return "", false
+	}
+	content, err := os.ReadFile(file)
 	if err != nil {
 		return "", false
 	}

@@ -1,9 +1,11 @@
 package scan
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,8 +19,9 @@ import (
 )
 
 // openImported opens an imported database in its folder, after its checksum is
-// verified. source is what the user knows it by.
-func (c cache) openImported(dir, source string) (*Database, error) {
+// verified. source is what the user knows it by, and sum the SHA-256 of what it was
+// imported from.
+func (c cache) openImported(dir, source, sum string) (*Database, error) {
 	file := filepath.Join(dir, v6.VulnerabilityDBFileName)
 	built, schema, err := describe(file)
 	if err != nil {
@@ -35,11 +38,53 @@ func (c cache) openImported(dir, source string) (*Database, error) {
 	if err != nil {
 		return nil, fault.Undecidedf("reading %s: %w", file, err)
 	}
+	if err := named.checkFilled(); err != nil {
+		return nil, errors.Join(fault.Undecidedf("reading %s: %w", file, err), named.Close())
+	}
 	return &Database{
 		reader:   named,
 		provider: v6.NewVulnerabilityProvider(named),
-		info:     finding.Database{Schema: schema, Built: built, Source: source},
+		info:     finding.Database{Schema: schema, Built: built, Source: source, SHA256: sum},
 	}, nil
+}
+
+// openInPlace opens an imported database in a folder of the user's, of which something
+// may be demanded.
+func (c cache) openInPlace(ctx context.Context, dir, source string, must demand) (*Database, error) {
+	file := filepath.Join(dir, v6.VulnerabilityDBFileName)
+	if _, _, err := describe(file); err != nil {
+		return nil, err
+	}
+	sum, err := c.sumOfRight(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	if err := must.check(ctx, file, sum, source); err != nil {
+		return nil, err
+	}
+	return c.openImported(dir, source, sum)
+}
+
+// sumOfRight returns the SHA-256 of a database file, as it is remembered of one that
+// nobody touched since.
+func (c cache) sumOfRight(ctx context.Context, file string) (string, error) {
+	before, known := stateOf(file)
+	if noted, ok := c.noted(file); known && ok && noted.State == before && isSum(noted.SHA256) {
+		return noted.SHA256, nil
+	}
+	sum, err := sumOf(ctx, file)
+	if err != nil {
+		return "", err
+	}
+	noted, _ := c.noted(file)
+	if after, _ := stateOf(file); known && after == before {
+		if noted.State != before {
+			noted = rightFile{State: before}
+		}
+		noted.SHA256 = sum
+		c.remember(file, noted)
+	}
+	return sum, nil
 }
 
 // verifyChecksum compares the file with the digest that its import recorded. A file
@@ -51,7 +96,8 @@ func (c cache) verifyChecksum(dir, file string) error {
 		return fault.WithHint(fault.Undecidedf("reading the import metadata: %w", err), "import the database again")
 	}
 	before, known := stateOf(file)
-	if known && c.rightBefore(file, rightFile{before, metadata.Digest}) {
+	noted, _ := c.noted(file)
+	if known && noted.State == before && noted.Digest == metadata.Digest {
 		return nil
 	}
 	digest, err := v6.CalculateDBDigest(afero.NewOsFs(), file)
@@ -63,7 +109,11 @@ func (c cache) verifyChecksum(dir, file string) error {
 			file, digest, bounded(metadata.Digest)), "it was changed or damaged: import the database again")
 	}
 	if after, _ := stateOf(file); known && after == before {
-		c.remember(file, rightFile{before, digest})
+		right := rightFile{State: before, Digest: digest}
+		if noted.State == before {
+			right.SHA256 = noted.SHA256
+		}
+		c.remember(file, right)
 	}
 	return nil
 }
@@ -77,10 +127,11 @@ type fileState struct {
 	Written, Changed int64 // nanoseconds since 1970
 }
 
-// rightFile is a file that had the checksum of its import.
+// rightFile is a file of which the digests are known.
 type rightFile struct {
 	State  fileState `json:"state"`
-	Digest string    `json:"digest"`
+	Digest string    `json:"digest"` // which its import recorded, if it was compared
+	SHA256 string    `json:"sha256"` // in hexadecimal, if it was computed
 }
 
 // settled is how long a file must be left alone before its state is worth
@@ -99,19 +150,22 @@ func (c cache) note(file string) (string, bool) {
 
 func isNote(name string) bool { return strings.HasPrefix(name, notePrefix) }
 
-// rightBefore reports whether the cache remembers just this file. Whoever can write
-// to the cache can write another database and its checksum into it as well.
-func (c cache) rightBefore(file string, now rightFile) bool {
+// noted returns what the cache remembers of a file. Who could write to the cache could
+// write another database and its checksum into it as well: such a cache is not believed.
+func (c cache) noted(file string) (rightFile, bool) {
 	note, ok := c.note(file)
-	if !ok {
-		return false
+	if !ok || !c.trusts(note) {
+		return rightFile{}, false
 	}
 	content, err := os.ReadFile(note)
 	if err != nil {
-		return false
+		return rightFile{}, false
 	}
-	var before rightFile
-	return json.Unmarshal(content, &before) == nil && before == now
+	var right rightFile
+	if err := json.Unmarshal(content, &right); err != nil {
+		return rightFile{}, false
+	}
+	return right, true
 }
 
 // remember notes a file that is right. In a cache that cannot be written nothing is

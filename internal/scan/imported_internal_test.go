@@ -62,10 +62,10 @@ func TestAFileThatIsStillWrittenIsNotRemembered(t *testing.T) {
 	state, _ := stateOf(file)
 	right := rightFile{State: state, Digest: "xxh64:1"}
 	c.remember(file, right)
-	if c.rightBefore(file, right) {
+	if _, ok := c.noted(file); ok {
 		t.Error("it is remembered")
 	}
-	if (cache{}).rightBefore(file, right) {
+	if _, ok := (cache{}).noted(file); ok {
 		t.Error("it is remembered without a cache")
 	}
 }

@@ -44,6 +44,44 @@ func newNamedReader(reader v6.Reader) (*namedReader, error) {
 	return &namedReader{openReader: opened, byName: byName}, nil
 }
 
+// checkFilled refuses a database without any record of an affected package: nothing
+// would be found with it, in any image.
+func (r *namedReader) checkFilled() error {
+	filled, err := r.has("SELECT EXISTS (SELECT 1 FROM affected_package_handles) AND EXISTS (SELECT 1 FROM vulnerability_handles)")
+	switch {
+	case err != nil:
+		return err
+	case !filled:
+		return errors.New("it holds no vulnerability of any package")
+	}
+	return nil
+}
+
+// hasSystem reports whether there is a vulnerability of an operating system.
+func (r *namedReader) hasSystem(id int64) (bool, error) {
+	return r.has(`SELECT EXISTS (SELECT 1 FROM affected_package_handles a JOIN vulnerability_handles v ON v.id = a.vulnerability_id
+		WHERE a.operating_system_id = ?)`, id)
+}
+
+// hasEcosystem reports whether there is a vulnerability of a package of a type, by the name
+// that the database gives it.
+func (r *namedReader) hasEcosystem(kind string) (bool, error) {
+	return r.has(`SELECT EXISTS (SELECT 1 FROM packages p JOIN affected_package_handles a ON a.package_id = p.id
+		JOIN vulnerability_handles v ON v.id = a.vulnerability_id WHERE p.ecosystem = COALESCE(
+			(SELECT replacement_ecosystem FROM package_specifier_overrides WHERE ecosystem = ? COLLATE NOCASE LIMIT 1), ?) COLLATE NOCASE)`, kind, kind)
+}
+
+// hasProducts reports whether there is a vulnerability of a product, which is named by
+// a CPE.
+func (r *namedReader) hasProducts() (bool, error) {
+	return r.has("SELECT EXISTS (SELECT 1 FROM affected_cpe_handles a JOIN vulnerability_handles v ON v.id = a.vulnerability_id)")
+}
+
+func (r *namedReader) has(query string, args ...any) (found bool, err error) {
+	err = r.GetDB().Raw(query, args...).Scan(&found).Error
+	return found, err
+}
+
 // GetAffectedPackages implements v6.Reader.
 func (r *namedReader) GetAffectedPackages(p *v6.PackageSpecifier, o *v6.GetPackageOptions) ([]v6.AffectedPackageHandle, error) {
 	if r.lacks(p) {

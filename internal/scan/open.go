@@ -25,12 +25,25 @@ const unopenable = "?#%"
 type Config struct {
 	// Source is where the database comes from: empty for grype's own feed, a
 	// folder, an archive (tar, compressed with zstd, gzip or xz, or not at all), a
-	// bare vulnerability.db, an https URL of one of these, or oci://REF.
+	// bare vulnerability.db, an https URL of one of these, or oci://REF. All but the
+	// last may end with #sha256= and the digest of the file that is meant.
 	Source string
 
 	// CacheDir is the folder that keeps imported databases, so that each is
 	// imported once. It is made if need be, and may be shared by processes.
 	CacheDir string
+
+	// Home is the folder whose owner's files in the cache are believed, besides those
+	// of this user and of root; empty: nobody's.
+	Home string
+
+	// Signed checks the signature of a database from a file or an address; nil: none is
+	// asked for. It lies beside the file, with .sig behind its name.
+	Signed Signed
+
+	// Pin returns the reference of an OCI artifact by its digest, after it was made sure
+	// that it is signed if that is asked for. Without it, oci:// is not available.
+	Pin func(ctx context.Context, ref string) (pinned string, err error)
 
 	// Fetch copies the one layer of the OCI artifact ref to w. Without it,
 	// oci:// is not available.
@@ -60,29 +73,83 @@ func Open(ctx context.Context, cfg Config) (*Database, error) {
 }
 
 func open(ctx context.Context, cfg Config) (*Database, error) {
-	store := cache{dir: cfg.CacheDir}
+	store, note, remove, err := cache{dir: cfg.CacheDir, home: cfg.Home}.private()
+	if err != nil {
+		return nil, err
+	}
+	database, err := openSource(ctx, cfg, store)
+	if err != nil {
+		return nil, errors.Join(err, remove())
+	}
+	database.remove = remove
+	if note != "" {
+		database.notes = append(database.notes, note)
+	}
+	return database, nil
+}
+
+// openSource opens the database that is meant, with the cache that is believed.
+func openSource(ctx context.Context, cfg Config, store cache) (*Database, error) {
 	scheme, rest, remote := strings.Cut(cfg.Source, "://")
+	if scheme == "oci" && remote {
+		return openArtifact(ctx, cfg, store, rest)
+	}
+	source, sum, err := divided(cfg.Source)
+	if err != nil {
+		return nil, err
+	}
+	must := demand{sum: sum, signed: cfg.Signed}
 	switch {
+	case cfg.Source == "" && cfg.Signed != nil:
+		return nil, fault.WithHint(fault.Usagef("vuln-db-key is given, and grype's own feed is not signed"),
+			"name the database that somebody signed with vuln-db")
 	case cfg.Source == "":
 		return openFeed(ctx, store, cfg.feed)
 	case !remote:
-		return openPath(ctx, store, cfg.Source)
+		return openPath(ctx, store, source, must)
 	case scheme == "https" || scheme == "http":
-		return openURL(ctx, store, cfg.Source)
-	case scheme == "oci" && cfg.Fetch == nil:
-		return nil, fault.Usagef("%s: OCI artifacts are not available here", plain.Address(cfg.Source))
-	case scheme == "oci":
-		return store.importFrom(ctx, cfg.Source, func(ctx context.Context, w io.Writer) error {
-			return cfg.Fetch(ctx, rest, w)
-		})
+		return openURL(ctx, store, source, must)
 	default:
 		return nil, fault.WithHint(fault.Usagef("no reader for %s://", scheme),
 			"use a folder, an archive, an https URL or oci://REF")
 	}
 }
 
+// openArtifact imports the one layer of an OCI artifact. What its reference names by
+// then is the database of the whole run.
+func openArtifact(ctx context.Context, cfg Config, store cache, reference string) (*Database, error) {
+	if cfg.Fetch == nil || cfg.Pin == nil {
+		return nil, fault.Usagef("%s: OCI artifacts are not available here", plain.Address(cfg.Source))
+	}
+	pinned, err := cfg.Pin(ctx, reference)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if fault.KindOf(err) == fault.Usage {
+			return nil, err
+		}
+		return nil, fault.WithHint(fault.Undecidedf("%w", err), "%s", fault.HintOf(err))
+	}
+	source := "oci://" + pinned
+	database, err := store.importFrom(ctx, source, demand{}, func(ctx context.Context, w io.Writer) error {
+		return cfg.Fetch(ctx, pinned, w)
+	})
+	if err == nil && cfg.Signed == nil && !strings.Contains(reference, "@sha256:") {
+		database.notes = append(database.notes, fmt.Sprintf("the vulnerability database oci://%s is %s now: whoever can write to the tag can empty it; "+
+			"name the digest, or whose signature counts with vuln-db-key", bounded(reference), bounded(source)))
+	}
+	return database, err
+}
+
+// loose says that nobody vouches for what an address serves.
+func loose(source, sum string) string {
+	return fmt.Sprintf("nothing vouches for the vulnerability database from %s but its server: end the address with #sha256=%s, "+
+		"or name whose signature counts with vuln-db-key", bounded(plain.Address(source)), sum)
+}
+
 // openPath opens a folder or a file of this machine.
-func openPath(ctx context.Context, store cache, path string) (*Database, error) {
+func openPath(ctx context.Context, store cache, path string, must demand) (*Database, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -91,26 +158,28 @@ func openPath(ctx context.Context, store cache, path string) (*Database, error) 
 	case err != nil:
 		return nil, fault.Undecidedf("%w", err)
 	case info.IsDir():
-		return openFolder(ctx, store, path)
+		return openFolder(ctx, store, path, must)
 	case !info.Mode().IsRegular():
 		return nil, fault.Undecidedf("%s is neither a folder nor a file", path)
 	default:
-		return store.importFile(ctx, path, path)
+		must.signature = besideFile(path)
+		return store.importFile(ctx, path, path, must)
 	}
 }
 
 // openFolder opens a folder as it is when it holds an imported database, itself
 // or, as grype's own cache does, in a folder named after the schema.
-func openFolder(ctx context.Context, store cache, dir string) (*Database, error) {
+func openFolder(ctx context.Context, store cache, dir string, must demand) (*Database, error) {
 	for _, candidate := range []string{dir, filepath.Join(dir, fmt.Sprint(v6.ModelVersion))} {
 		file := filepath.Join(candidate, v6.VulnerabilityDBFileName)
 		if !exists(file) {
 			continue
 		}
+		must.signature = besideFile(file)
 		if exists(filepath.Join(candidate, v6.ImportMetadataFileName)) {
-			return store.openImported(candidate, dir)
+			return store.openInPlace(ctx, candidate, dir, must)
 		}
-		return store.importFile(ctx, file, dir)
+		return store.importFile(ctx, file, dir, must)
 	}
 	hint := "give the folder that holds vulnerability.db, or an archive of it"
 	if other := otherSchema(dir); other != "" {

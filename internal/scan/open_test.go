@@ -178,7 +178,7 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 	archive := write(t, "db.tar.zst", archived(t, folder(t)))
 	for name, cfg := range map[string]scan.Config{
 		"a file": {Source: archive},
-		"OCI":    {Source: "oci://registry.example/db", Fetch: func(context.Context, string, io.Writer) error { return nil }},
+		"OCI":    {Source: "oci://registry.example/db", Pin: pinned, Fetch: func(context.Context, string, io.Writer) error { return nil }},
 		"a URL":  {Source: "https://mirror.example/db"},
 		"feed":   scan.WithFeed(scan.Config{}, "https://mirror.example/latest.json"),
 	} {

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,8 +18,9 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
-// openURL imports what a URL serves.
-func openURL(ctx context.Context, store cache, source string) (*Database, error) {
+// openURL imports what a URL serves. The signature is where the address says with .sig
+// behind its path.
+func openURL(ctx context.Context, store cache, source string, must demand) (*Database, error) {
 	address, err := url.Parse(source)
 	if err != nil {
 		return nil, fault.Usagef("%s is not a URL", plain.Address(source))
@@ -26,9 +28,20 @@ func openURL(ctx context.Context, store cache, source string) (*Database, error)
 	if err := checkTransport(address); err != nil {
 		return nil, err
 	}
-	return store.importFrom(ctx, source, func(ctx context.Context, w io.Writer) error {
+	beside := *address
+	beside.Path, beside.RawPath = address.Path+".sig", ""
+	must.signature = func(ctx context.Context) ([]byte, error) {
+		var signature bytes.Buffer
+		err := get(ctx, beside.String(), newMeter(&signature, maxSignature))
+		return signature.Bytes(), err
+	}
+	database, err := store.importFrom(ctx, source, must, func(ctx context.Context, w io.Writer) error {
 		return get(ctx, source, w)
 	})
+	if err == nil && !must.asked() {
+		database.notes = append(database.notes, loose(source, database.info.SHA256))
+	}
+	return database, err
 }
 
 // checkTransport refuses plain HTTP to another machine: whoever sits between

@@ -137,19 +137,30 @@ func TestOpenURL(t *testing.T) {
 	noTemporaries(t, cfg.CacheDir)
 }
 
+// pinned names what a tag is.
+func pinned(ctx context.Context, _ string) (string, error) {
+	return "registry.example/db@sha256:1", ctx.Err()
+}
+
 func TestOpenOCI(t *testing.T) {
 	archive := archived(t, folder(t))
-	cfg := scan.Config{Source: "oci://registry.example/db:v6", CacheDir: t.TempDir()}
+	cfg := scan.Config{Source: "oci://registry.example/db:v6", CacheDir: t.TempDir(), Pin: pinned}
 	cfg.Fetch = func(_ context.Context, ref string, w io.Writer) error {
-		if ref != "registry.example/db:v6" {
+		if ref != "registry.example/db@sha256:1" {
 			return fmt.Errorf("asked for %s", ref)
 		}
 		_, err := w.Write(archive)
 		return err
 	}
 	database := open(t, cfg)
-	if got := database.Info().Source; got != cfg.Source {
+	if got := database.Info().Source; got != "oci://registry.example/db@sha256:1" {
 		t.Errorf("Source = %s", got)
+	}
+	if got, want := database.Info().SHA256, fmt.Sprintf("%x", sha256.Sum256(archive)); got != want {
+		t.Errorf("SHA256 = %s, want %s", got, want)
+	}
+	if notes := database.Notes(); len(notes) != 1 || !strings.Contains(notes[0], "whoever can write to the tag can empty it") {
+		t.Errorf("notes = %q", notes)
 	}
 	findsLodash(t, database)
 
@@ -158,7 +169,7 @@ func TestOpenOCI(t *testing.T) {
 		return errors.Join(err, errors.New("connection reset"))
 	}
 	_, err := scan.Open(t.Context(), cfg)
-	if fault.KindOf(err) != fault.Undecided || !strings.Contains(err.Error(), "downloading oci://registry.example/db:v6: connection reset") {
+	if fault.KindOf(err) != fault.Undecided || !strings.Contains(err.Error(), "downloading oci://registry.example/db@sha256:1: connection reset") {
 		t.Errorf("err = %v", err)
 	}
 	noTemporaries(t, cfg.CacheDir)

@@ -10,6 +10,9 @@
 //   - packages of an operating system whose distribution is unknown, or of which
 //     the database holds nothing, fail the scan: nobody looked for their
 //     vulnerabilities;
+//   - other kinds of packages of which the database holds nothing are told as unread
+//     (finding.Gap), since an image can have them beside much that was looked at;
+//   - a database without any vulnerability is not opened;
 //   - a severity that is not one of the known words fails the scan: grype calls it
 //     unknown, which no cutoff reaches;
 //   - a database that is missing, damaged or of another schema is not opened.
@@ -30,7 +33,6 @@ import (
 	"time"
 
 	"github.com/anchore/grype/grype"
-	v6 "github.com/anchore/grype/grype/db/v6"
 	"github.com/anchore/grype/grype/match"
 	"github.com/anchore/grype/grype/pkg"
 	"github.com/anchore/grype/grype/vulnerability"
@@ -46,10 +48,11 @@ const grypeVersion = "0.120.1"
 
 // Database is an open vulnerability database. It is safe for concurrent use.
 type Database struct {
-	reader   v6.Reader
+	reader   *namedReader
 	provider vulnerability.Provider
 	info     finding.Database
 	notes    []string
+	remove   func() error // removes what was made for this process alone
 }
 
 // Info says which database this is.
@@ -61,7 +64,7 @@ func (d *Database) Notes() []string { return d.notes }
 
 // Close releases the database's file.
 func (d *Database) Close() error {
-	if err := d.provider.Close(); err != nil {
+	if err := errors.Join(d.provider.Close(), d.remove()); err != nil {
 		return fmt.Errorf("closing the vulnerability database: %w", err)
 	}
 	return nil
@@ -74,7 +77,7 @@ func (d *Database) Close() error {
 // fault.Undecided; when ctx ends first, the error is that of ctx.
 func (d *Database) Scan(ctx context.Context, bom *sbom.SBOM) (finding.Scan, error) {
 	started := time.Now().UTC()
-	findings, err := d.findings(ctx, bom)
+	findings, unread, err := d.findings(ctx, bom)
 	if err != nil {
 		return finding.Scan{}, fmt.Errorf("scanning the packages: %w", err)
 	}
@@ -90,21 +93,28 @@ func (d *Database) Scan(ctx context.Context, bom *sbom.SBOM) (finding.Scan, erro
 		Database:     d.info,
 		Distribution: distribution,
 		Findings:     findings,
+		Unread:       unread,
 		Started:      started,
 		Finished:     time.Now().UTC(),
 	}, nil
 }
 
-func (d *Database) findings(ctx context.Context, bom *sbom.SBOM) ([]finding.Finding, error) {
+// findings returns what is found in an SBOM, and what could not be looked for.
+func (d *Database) findings(ctx context.Context, bom *sbom.SBOM) ([]finding.Finding, []finding.Gap, error) {
 	packages, scope := packagesOf(bom)
 	if err := d.checkDistribution(packages, scope); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	unread, err := d.unlisted(packages)
+	if err != nil {
+		return nil, nil, err
 	}
 	matches, ignored, err := d.match(ctx, packages, scope)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return newFindings(matches, ignored)
+	found, err := newFindings(matches, ignored)
+	return found, unread, err
 }
 
 // match runs grype's matchers so that no error is lost: each matcher's errors

@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"crypto/sha256"
+	"io"
 	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -30,6 +31,31 @@ func Signature(sig attest.Signature, subject attest.Subject, trust Trust) (signe
 func Blob(sig attest.Signature, trust Trust) (signer string, err error) {
 	found, err := trust.ask(func(a authority) (opened, error) { return a.check(sig) })
 	return found.signer, err
+}
+
+// Stream checks that a trusted key signed what open gives, as cosign sign-blob does, and
+// returns whose it is. It reads all of it once for each key, and keeps nothing of it.
+func Stream(sig []byte, open func() (io.ReadCloser, error), trust Trust) (signer string, err error) {
+	for _, a := range trust.authorities {
+		ring, ok := a.(keyring)
+		if !ok {
+			continue
+		}
+		for _, k := range ring.keys {
+			content, err := open()
+			if err != nil {
+				return "", err
+			}
+			fits := k.verifier.VerifySignature(bytes.NewReader(sig), content) == nil
+			if err := content.Close(); err != nil {
+				return "", err
+			}
+			if fits {
+				return k.name, nil
+			}
+		}
+	}
+	return "", errNotTrusted
 }
 
 // check implements authority.

@@ -30,6 +30,12 @@ more := [] if count(sorted) <= setting.limit
 
 now := time.now_ns()
 
+# lasts reports whether a time is still to come. OPA cannot read one after the year 2262,
+# where its nanoseconds end.
+lasts(until) if time.parse_rfc3339_ns(until) > now
+
+lasts(until) if regex.match(`^(226[3-9]|22[7-9][0-9]|2[3-9][0-9]{2}|[3-9][0-9]{3})-[0-9]{2}-[0-9]{2}T`, until)
+
 # Scans grow old: what was published since is not in them.
 problems contains "the scan does not say when it finished (metadata.scanFinishedOn)" if {
 	setting.scan
@@ -82,6 +88,41 @@ unread_of_spdx := [gap |
 gaps_in(text) := gaps(json.unmarshal(text)) if json.is_valid(text) else := [""]
 
 gaps(listed) := listed if is_array(listed) else := [] if listed == null else := [""]
+
+# So does the database that a scan was made with. Of a scan by another program the gate
+# does not ask for it, but what is said counts.
+problems contains "the scan does not say when its vulnerability database was built (scanner.result.database.built)" if {
+	dated
+	shaped
+	not built
+}
+
+problems contains "the vulnerability database was built in the future" if {
+	dated
+	built > now + setting.skew
+}
+
+problems contains sprintf("the vulnerability database is older than %s: scan the image again with a newer one", [setting.max_database_age.words]) if {
+	dated
+	now - built > setting.max_database_age.ns
+}
+
+dated if {
+	setting.scan
+	setting.max_database_age.ns > 0
+}
+
+# A scan in Hallmark's form, however little of it is there.
+shaped if {
+	some key in ["counts", "database"]
+	object.get(input.predicate.scanner.result, key, null) != null
+}
+
+built := time.parse_rfc3339_ns(stated)
+
+stated := input.predicate.scanner.result.database.built if shaped
+
+stated := input.predicate.scanner.db.lastUpdate if not shaped
 
 # sentence returns what a policy says as one line, and is undefined for what says nothing.
 sentence(said) := said if {

@@ -70,8 +70,6 @@ ended contains i if {
 	not lasts(finding.suppressedBy.until)
 }
 
-lasts(until) if time.parse_rfc3339_ns(until) > now
-
 as_of_now(i, finding) := object.remove(finding, ["suppressedBy"]) if i in ended
 
 as_of_now(i, finding) := finding if not i in ended

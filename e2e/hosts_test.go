@@ -105,6 +105,9 @@ jobs:
     runs-on: ubuntu-latest
     steps:
       - uses: actions/checkout@v4
+      - shell: bash
+        run: |
+          echo "%[5]s" >> "$GITHUB_ENV"
       - id: hallmark
         uses: ./
         env:
@@ -152,7 +155,8 @@ func testGitHub(t *testing.T, docker *world.Docker, databases string) {
 	lines := func(lines ...string) string { return strings.Join(lines, "\n          ") }
 	const key = "key: cosign.key"
 	for name, with := range map[string]string{
-		"passes": lines(key, "severity-cutoff: none"), "denied": lines(key, "severity-cutoff: negligible"), "misspelt": lines(key, "severty-cutoff: none"),
+		"passes": lines(key, "severity-cutoff: none"), "denied": lines(key, "severity-cutoff: negligible"), "relaxed": lines(key, "severity-cutoff: negligible"),
+		"misspelt": lines(key, "severty-cutoff: none"),
 		"keyless": lines("signing-config: signing-config.json", "trusted-root: trusted-root.json"),
 	} {
 		env := ""
@@ -160,7 +164,11 @@ func testGitHub(t *testing.T, docker *world.Docker, databases string) {
 			env = strings.ReplaceAll(lines(sigstore.Issuer.GitHubEnv()...), "TOKEN=", "TOKEN: ")
 			env = strings.ReplaceAll(env, "URL=", "URL: ")
 		}
-		files[".github/workflows/"+name+".yml"] = fmt.Sprintf(workflow, world.Password, p.host+"/sample/app:v1", with, env)
+		earlier := "OF_AN_EARLIER_STEP=nothing"
+		if name == "relaxed" {
+			earlier = "HALLMARK_GATE=warn"
+		}
+		files[".github/workflows/"+name+".yml"] = fmt.Sprintf(workflow, world.Password, p.host+"/sample/app:v1", with, env, earlier)
 	}
 	dir := p.checkout(files)
 	act := func(name string) (int, string) { return p.act(docker, dir, name) }
@@ -176,6 +184,11 @@ func testGitHub(t *testing.T, docker *world.Docker, databases string) {
 	}
 	says(t, printed, "::error title=Hallmark%3A deny%3A severity-cutoff::", "Summary - ## Hallmark: deny",
 		"read: deny "+pinned.DigestStr()+" hallmark/sbom.cdx.json hallmark/scan.json hallmark/attestations")
+	code, printed = act("relaxed")
+	if code == 0 {
+		t.Error("an earlier step relaxes the gate")
+	}
+	says(t, printed, "HALLMARK_GATE is not believed", "read: deny "+pinned.DigestStr())
 	code, printed = act("passes")
 	if code != 0 {
 		t.Errorf("exit %d", code)

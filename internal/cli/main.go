@@ -234,11 +234,8 @@ func (a *app) command(name, argument, short string, run func(ctx context.Context
 	}
 	define(c.Flags(), taken)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		v, err := a.read(c.Flags(), taken)
+		v, err := a.read(c.Flags(), taken, args)
 		if err != nil {
-			return err
-		}
-		if err := v.refuse(args); err != nil {
 			return err
 		}
 		if v.login, err = givenLogin(name, v, args); err != nil {
@@ -250,7 +247,7 @@ func (a *app) command(name, argument, short string, run func(ctx context.Context
 }
 
 // read reads the inputs of a command: the one place where their values come in.
-func (a *app) read(flags *pflag.FlagSet, taken []input) (values, error) {
+func (a *app) read(flags *pflag.FlagSet, taken []input, args []string) (values, error) {
 	v := values{flags: flags, env: a.env, inputs: taken}
 	a.json = v.text("log-format") == "json" // from here on, whatever goes wrong
 	a.secrets = append(a.secrets, v.secrets()...)
@@ -272,6 +269,9 @@ func (a *app) read(flags *pflag.FlagSet, taken []input) (values, error) {
 		return values{}, err
 	}
 	if err := v.step.check(taken); err != nil {
+		return values{}, err
+	}
+	if err := v.refuse(args); err != nil {
 		return values{}, err
 	}
 	return v, v.believeAuthorities()

@@ -34,8 +34,6 @@ type page struct {
 		} `json:"controls"`
 		Params map[string]struct {
 			Default     json.RawMessage `json:"default"`
-			Type        string          `json:"type"`
-			Empty       bool            `json:"empty"`
 			Description string          `json:"description"`
 		} `json:"params"`
 	}
@@ -110,7 +108,7 @@ func (p page) markdown() []byte {
 		line("Evidence that it can do without: %s.", strings.Join(p.Custom.Optional, ", "))
 	}
 	if len(p.Custom.Params) > 0 {
-		line("\n## Parameters\n\nIn the file of `--policy-data`, `%s: {NAME: VALUE}`. What is empty is undecided, where the default is not.\n\n| name | default | meaning |\n|---|---|---|", p.Name)
+		line("\n## Parameters\n\nIn the file of `--policy-data`, `%s: {NAME: VALUE}`. An empty value leaves the policy undecided, unless the default is empty or the meaning says what `[]` is.\n\n| name | default | meaning |\n|---|---|---|", p.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Custom.Params)) {
 		param := p.Custom.Params[name]

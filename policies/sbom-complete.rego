@@ -21,7 +21,7 @@
 #     warn_on:
 #       default: [supplier, dependencies]
 #       empty: true
-#       description: the elements that are warned about
+#       description: "the elements that are warned about; [] is none"
 package hallmark.sbom_complete
 
 import data.hallmark.lib.sboms

@@ -25,7 +25,10 @@ func (a *app) compiled(ctx context.Context, v values, named []string) ([]policy.
 	if err != nil {
 		return nil, err
 	}
-	all := policy.Compile(found.files, found.setting)
+	all := policy.CompileContext(ctx, found.files, found.setting)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if len(all) == 0 && len(found.files) > 0 {
 		return nil, fault.Undecidedf("loading policies from %s: there are shared rules (hallmark.lib) and no policy", strings.Join(named, ", "))
 	}

@@ -21,7 +21,7 @@ func (a *app) policyLintJob(ctx context.Context, v values, args []string) error 
 	if err != nil {
 		return err
 	}
-	found := policy.Check(ctx, policy.Compile(gathered.files, gathered.setting))
+	found := policy.Check(ctx, policy.CompileContext(ctx, gathered.files, gathered.setting))
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func (a *app) named(ctx context.Context, v values, sources []string) ([]policy.F
 
 // checkSet refuses policies that do not compile, and returns what else is wrong.
 func checkSet(ctx context.Context, files []policy.File, setting policy.Setting) ([]string, error) {
-	all := policy.Compile(files, setting)
+	all := policy.CompileContext(ctx, files, setting)
 	if len(all) == 0 {
 		return nil, fault.Undecidedf("packing the policies: there are shared rules (hallmark.lib) and no policy")
 	}

@@ -61,7 +61,7 @@ func runSuite(ctx context.Context, v values, args []string) (policy.Suite, error
 	if err != nil {
 		return policy.Suite{}, err
 	}
-	if err := policy.CheckParams(policy.Compile(files, setting), setting); err != nil {
+	if err := policy.CheckParams(policy.CompileContext(ctx, files, setting), setting); err != nil {
 		return policy.Suite{}, err
 	}
 	return policy.RunTests(ctx, files, tests, setting)

@@ -26,10 +26,8 @@ func sample(kind string) (remote.Taggable, error) {
 		return imageOf(layer(debian()...), layer(module("minimist", "1.2.0")))
 	case "unfixed": // one negligible finding, without a fix
 		return imageOf(layer(debian()...))
-	case "clean":
-		return imageOf(layer(module("minimist", "1.2.8")))
-	case "unprivileged": // that does not run as root
-		return unprivileged()
+	case "clean", "unprivileged": // the latter does not run as root
+		return withoutFindings(kind == "unprivileged")
 	case "leaky": // a token that a later layer removes
 		return leaky()
 	case "hostile": // a package name that plays with the terminal
@@ -62,10 +60,10 @@ func sampleIndex(kind string) (v1.ImageIndex, error) {
 	return index() // of nothing
 }
 
-func unprivileged() (v1.Image, error) {
+func withoutFindings(unprivileged bool) (v1.Image, error) {
 	image, err := imageOf(layer(module("minimist", "1.2.8")))
-	if err != nil {
-		return nil, err
+	if err != nil || !unprivileged {
+		return image, err
 	}
 	return mutate.Config(image, v1.Config{User: "1000"})
 }

@@ -30,8 +30,10 @@ func opaKeys() []string {
 // policy whose predicateType is not read is tried on every attestation, and one that
 // is content with anything passes.
 func checkAnnotations(module *ast.Module) error {
+	read, looks := readLines(module), newLookalike()
 	for _, c := range module.Comments {
-		if !isRead(module, c) && looksRead(module, c) {
+		above := c.Location.Row < module.Package.Location.Row
+		if (c.Location.Col != 1 || !read[c.Location.Row]) && looks.like(string(c.Text), above) {
 			return at(c.Location, "this looks like METADATA, and nothing reads it: the block begins with a line # METADATA, "+
 				"stands right above the package, and has its # in the first column of each line")
 		}
@@ -44,45 +46,53 @@ func checkAnnotations(module *ast.Module) error {
 	return nil
 }
 
-// isRead reports whether a comment is part of METADATA that OPA has read.
-func isRead(module *ast.Module, c *ast.Comment) bool {
-	return slices.ContainsFunc(module.Annotations, func(a *ast.Annotations) bool {
-		end := a.Location.Row
+// readLines returns the lines of METADATA that OPA has read.
+func readLines(module *ast.Module) map[int]bool {
+	read := map[int]bool{}
+	for _, a := range module.Annotations {
+		read[a.Location.Row] = true
 		if last := a.EndLoc(); last != nil {
-			end = last.Row
+			for row := a.Location.Row; row <= last.Row; row++ {
+				read[row] = true
+			}
 		}
-		return c.Location.Col == 1 && a.Location.Row <= c.Location.Row && c.Location.Row <= end
-	})
+	}
+	return read
 }
 
-// looksRead reports whether a comment looks as if it were part of METADATA: by the
-// word itself, by what no comment in prose has, or above the package by any key.
-func looksRead(module *ast.Module, c *ast.Comment) bool {
-	text := strings.TrimLeft(string(c.Text), "# \t\u00a0")
-	if word := letters(text); word != "" && isMarker(word) || strings.HasPrefix(text, "METADATA") {
-		return true
-	}
-	if namesType().MatchString(text) || opensCustom().MatchString(text) {
-		return true
-	}
-	found := keyed().FindStringSubmatch(text)
-	return found != nil && c.Location.Row < module.Package.Location.Row && slices.Contains(append(ownKeys(), opaKeys()...), found[1])
+// lookalike knows comments that look as if they were part of METADATA: by the word
+// itself, by what no comment in prose has, or above the package by any key.
+type lookalike struct {
+	namesType, opensCustom, keyed *regexp.Regexp
+	keys                          []string
 }
 
-// isMarker reports whether a line of these letters alone is the word METADATA, or
-// was to be.
-func isMarker(word string) bool {
+func newLookalike() lookalike {
+	return lookalike{
+		namesType:   regexp.MustCompile(`(?i)\bpredicate[\s_-]*types?["']?\s*[:=]`),
+		opensCustom: regexp.MustCompile(`(?i)^["']?custom["']?\s*:\s*($|\{)`),
+		keyed:       regexp.MustCompile(`^["']?(\w+)["']?\s*:(?:\s|$)`),
+		keys:        append(ownKeys(), opaKeys()...),
+	}
+}
+
+// like reports whether a comment's text looks so; above says that it stands above the
+// package.
+func (l lookalike) like(text string, above bool) bool {
+	text = strings.TrimLeft(text, "# \t\u00a0")
+	if isMarker(letters(text), above) || strings.HasPrefix(text, "METADATA") || l.namesType.MatchString(text) || l.opensCustom.MatchString(text) {
+		return true
+	}
+	found := l.keyed.FindStringSubmatch(text)
+	return found != nil && above && slices.Contains(l.keys, found[1])
+}
+
+// isMarker reports whether a line of these letters alone is the word METADATA, or was
+// to be. Above the package more may be wrong with it than among the rules.
+func isMarker(word string, above bool) bool {
 	_, changes := strict.Nearest(word, []string{"metadata"})
-	return changes <= strict.Typos("metadata")
+	return word != "" && (changes <= 1 || above && changes <= strict.Typos("metadata"))
 }
-
-func namesType() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\bpredicate[\s_-]*types?["']?\s*[:=]`)
-}
-
-func opensCustom() *regexp.Regexp { return regexp.MustCompile(`(?i)^["']?custom["']?\s*:\s*($|\{)`) }
-
-func keyed() *regexp.Regexp { return regexp.MustCompile(`^["']?(\w+)["']?\s*:(?:\s|$)`) }
 
 // checkBlock refuses entries of a block that are read by nobody and were meant to be.
 func checkBlock(a *ast.Annotations) error {
@@ -140,23 +150,32 @@ func walkKeys(node *yaml.Node, path []string, visit func(path []string, line int
 // misplaced says what is wrong with a key; nothing: it is read, or nobody's here.
 func misplaced(path []string) string {
 	key := path[len(path)-1]
-	custom := len(path) == 2 && path[0] == "custom"
-	word := letters(key)
+	custom, top := len(path) == 2 && path[0] == "custom", len(path) == 1
 	switch {
-	case custom && slices.Contains(ownKeys(), key) || len(path) == 1 && slices.Contains(opaKeys(), key):
+	case custom && slices.Contains(ownKeys(), key) || top && slices.Contains(opaKeys(), key):
 		return ""
-	case len(path) == 3 && path[0] == "custom" && path[1] == "params":
-		return "" // the name of a parameter
-	case strings.Contains(word, "predicatetype") || strings.HasPrefix(word, "predicate") && (custom || len(path) == 1):
+	case meansType(path):
 		return fmt.Sprintf("%s is not read: write predicateType below custom", clean(strings.Join(path, ".")))
+	case top && slices.Contains(ownKeys(), key):
+		return fmt.Sprintf("%s is not read: write it below custom", key)
 	case custom:
 		return near(path, key, ownKeys())
-	case len(path) == 1 && slices.Contains(ownKeys(), key):
-		return fmt.Sprintf("%s is not read: write it below custom", key)
-	case len(path) == 1:
+	case top:
 		return near(path, key, append(ownKeys(), "title", "scope", "custom"))
 	}
 	return ""
+}
+
+// meansType reports whether a key that is not read was to name the type: anywhere by
+// that word, and where it would stand by half of it. Parameters have names of their
+// authors.
+func meansType(path []string) bool {
+	word := letters(path[len(path)-1])
+	if len(path) == 3 && path[0] == "custom" && path[1] == "params" {
+		return false
+	}
+	where := len(path) == 1 || len(path) == 2 && path[0] == "custom"
+	return strings.Contains(word, "predicatetype") || where && strings.HasPrefix(word, "predicate")
 }
 
 // near says which key was meant by one that is nearly it. Others are the authors' own.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -84,15 +85,21 @@ type Setting struct {
 	Limit     time.Duration     // of one evaluation of Check or RunTests; 0: 10 seconds
 }
 
-// Compile turns files into policies, in their order. Files of package
+// Compile is CompileContext without an end from outside.
+func Compile(files []File, s Setting) []Policy { return CompileContext(context.Background(), files, s) }
+
+// CompileContext turns files into policies, in their order. Files of package
 // hallmark.lib.NAME are no policies: they are there for the others to import, for
 // those of the same artifact if they are from one. A file that is not valid becomes
-// a Policy that says why.
-func Compile(files []File, s Setting) []Policy {
+// a Policy that says why, and so does one that OPA does not come to an end with in
+// time.
+func CompileContext(ctx context.Context, files []File, s Setting) []Policy {
+	limit := cmp.Or(s.Limit, defaultLimit)
 	var policies []Policy
 	libraries := map[string]map[string]parsed{} // of an artifact, by their names
+	abandoned := &strays{}
 	for _, f := range files {
-		p, err := parse(f, s.Controls)
+		p, err := inTime(ctx, f, abandoned, func() (parsed, error) { return parse(f, s.Controls) })
 		switch {
 		case err != nil:
 			policies = append(policies, Policy{parsed: parsed{File: f}, problems: explain(err)})
@@ -105,15 +112,41 @@ func Compile(files []File, s Setting) []Policy {
 			policies = append(policies, Policy{parsed: p})
 		}
 	}
-	abandoned := &strays{}
-	for i := range policies {
-		policies[i].strays = abandoned
-		policies[i].known, policies[i].limit = s.Controls, cmp.Or(s.Limit, defaultLimit)
-		if policies[i].module != nil {
-			policies[i].problems = explain(policies[i].build(libraries[policies[i].Artifact], s))
+	for i, p := range policies {
+		p.known, p.limit, p.strays = s.Controls, limit, abandoned
+		policies[i] = p
+		if p.module == nil {
+			continue
 		}
+		built, err := inTime(ctx, p.File, abandoned, func() (Policy, error) {
+			own := p
+			err := own.build(libraries[p.Artifact], s)
+			return own, err
+		})
+		if built.module != nil {
+			policies[i] = built
+		}
+		policies[i].problems = explain(err)
 	}
 	return policies
+}
+
+// compileLimit bounds each step from the text of a file to a policy.
+const compileLimit = 10 * time.Second
+
+// inTime does a step with a file, within the limit: a few lines of Rego can keep OPA's
+// compiler busy for ever.
+func inTime[T any](ctx context.Context, f File, s *strays, step func() (T, error)) (T, error) {
+	bounded, cancel := context.WithTimeout(ctx, compileLimit)
+	defer cancel()
+	out, err := attempt(bounded, s, step)
+	switch {
+	case errors.Is(err, errStuck) && ctx.Err() != nil:
+		err = fmt.Errorf("%s: compiling it was stopped: %w", f.Name, ctx.Err())
+	case errors.Is(err, errStuck):
+		err = fmt.Errorf("%s: compiling it did not come to an end within %s, and was abandoned: comprehensions within comprehensions multiply the work", f.Name, compileLimit)
+	}
+	return out, err
 }
 
 // build compiles the module with the libraries that it imports; its problems are
@@ -153,13 +186,16 @@ func (p *Policy) build(libraries map[string]parsed, s Setting) error {
 // never hold. Only the project's own dialect has data.params.
 func checkDocuments(module *ast.Module, compiler *ast.Compiler, dialect Dialect) error {
 	var err error
-	params, there := ast.Ref{ast.DefaultRootDocument, ast.StringTerm("params")}, "of data there is data.params alone"
-	if dialect != Hallmark {
-		params, there = nil, "there is no data"
+	there := "there is no data"
+	known := func(ref ast.Ref) bool { return len(compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{})) > 0 }
+	if dialect == Hallmark {
+		there = "of data there is data.params alone"
+		isRule, params := known, ast.Ref{ast.DefaultRootDocument, ast.StringTerm("params")}
+		known = func(ref ast.Ref) bool { return ref.HasPrefix(params) || isRule(ref) }
 	}
 	for _, compiled := range compiler.Modules {
 		ast.WalkRefs(compiled, func(ref ast.Ref) bool {
-			if err == nil && ref.HasPrefix(ast.DefaultRootRef) && !(params != nil && ref.HasPrefix(params)) && len(compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{})) == 0 {
+			if err == nil && ref.HasPrefix(ast.DefaultRootRef) && !known(ref) {
 				place := ref[0].Location
 				if place == nil {
 					place = module.Package.Location

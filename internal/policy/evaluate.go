@@ -97,18 +97,14 @@ func (d Dialect) rule() string {
 
 // eval returns the bindings of the query, nil where it is undefined.
 func (e evaluation) eval(ctx context.Context, input ast.Value, name string) (rego.Vars, error) {
-	if err := e.strays.full(); err != nil {
-		return nil, err
-	}
 	bounded, cancel := context.WithTimeout(ctx, e.limit)
 	defer cancel()
 	told := e.explain.fresh()
-	said, err := e.strays.await(bounded, func() evaluated { return e.run(bounded, input, told) })
-	if err == nil {
-		e.explain.merge(told) // nobody writes to it any more
-		err = said.err
-	}
+	found, err := attempt(bounded, e.strays, func() (rego.Vars, error) { return e.run(bounded, input, told) })
 	stuck := errors.Is(err, errStuck)
+	if !stuck {
+		e.explain.merge(told) // nobody writes to it any more
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, stoppedError{why: ctx.Err(), stuck: stuck}
@@ -117,28 +113,17 @@ func (e evaluation) eval(ctx context.Context, input ast.Value, name string) (reg
 	case err != nil:
 		return nil, fmt.Errorf("the evaluation on %s failed: %s", name, evaluationError(err))
 	}
-	return said.found, nil
+	return found, nil
 }
 
-// evaluated is what one run of a query came to.
-type evaluated struct {
-	found rego.Vars // nil: undefined
-	err   error
-}
-
-// run evaluates the query. A built-in function that panics fails.
-func (e evaluation) run(ctx context.Context, input ast.Value, told *explanation) (out evaluated) {
-	defer func() {
-		if p := recover(); p != nil {
-			out = evaluated{err: fmt.Errorf("it panicked: %v", p)}
-		}
-	}()
+// run evaluates the query.
+func (e evaluation) run(ctx context.Context, input ast.Value, told *explanation) (rego.Vars, error) {
 	options := []rego.EvalOption{rego.EvalParsedInput(input), rego.EvalTime(e.now), rego.EvalSortSets(true)}
 	results, err := e.query.Eval(ctx, append(options, told.options()...)...)
 	if err != nil || len(results) == 0 {
-		return evaluated{err: err}
+		return nil, err
 	}
-	return evaluated{found: results[0].Bindings}
+	return results[0].Bindings, nil
 }
 
 // evaluationError returns OPA's words for why an evaluation failed, with file

@@ -151,7 +151,7 @@ func checkKey(policies []Policy, key string, params map[string]any) error {
 		return noPolicy(policies, key)
 	case len(meant) > 1:
 		return fault.WithHint(fault.Usagef("policy-data sets parameters of %s, which two policies are called: %s and %s", key, clean(meant[0].Name()), clean(meant[1].Name())),
-			"rename the package of one of them")
+			"leave one of them out, or rename its package")
 	}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		if known := meant[0].knownParams(); meant[0].compiler != nil && !slices.Contains(known, name) {

@@ -56,7 +56,7 @@ func TestCheckParams(t *testing.T) {
 		"an object, flat":        {Params{"denied": {"a": 1}}, "no policy is called so", "parameters are given by policy: write no-gaps: {denied: VALUE}"},
 		"a parameter of another": {Params{"no-gaps": {"max_age": 1}}, `sets "max_age" of no-gaps, which the policy does not read`, "it reads: denied"},
 		"a misspelt parameter":   {Params{"no-gaps": {"denid": 1}}, `sets "denid" of no-gaps`, "did you mean denied?"},
-		"of two policies":        {Params{"twin": {"a": 1}}, "which two policies are called: one.rego and two.rego", "rename the package"},
+		"of two policies":        {Params{"twin": {"a": 1}}, "which two policies are called: one.rego and two.rego", "leave one of them out, or rename its package"},
 		"fit":                    {Params{"no-gaps": {"denied": []any{"x"}}, "team_rules": {"max_age": 2}}, "", ""},
 	} {
 		err := CheckParams(all, Setting{Params: c.params})

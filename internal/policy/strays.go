@@ -9,43 +9,53 @@ import (
 )
 
 const (
-	// maxStrays is how many abandoned evaluations may still run before no further one is
-	// begun: each keeps a processor busy, or a file open.
+	// maxStrays is how much abandoned work may still run before no more is begun: each
+	// keeps a processor busy.
 	maxStrays = 4
 
-	// grace is how long an evaluation is waited for after its end was asked for. OPA looks
-	// at that between expressions, and some built-in functions never do.
+	// grace is how long work is waited for after its end was asked for. OPA looks at that
+	// between expressions; the compiler and some built-in functions never do.
 	grace = time.Second
 )
 
-// strays counts the evaluations that were abandoned and still run. Policies that were
-// compiled together share one.
+// strays counts what was abandoned and still runs. Policies that were compiled together
+// share one.
 type strays struct{ running atomic.Int32 }
 
 // errStuck is returned for what did not end when it was to.
 var errStuck = errors.New("it did not end when it was to")
 
-// full is an error while too many are running.
-func (s *strays) full() error {
-	if n := s.running.Load(); n >= maxStrays {
-		return fmt.Errorf("it was not evaluated: %d evaluations before it were abandoned and still run", n)
+// attempt returns what work comes to. If that has not ended a moment after ctx or the
+// limit, it is left to itself, and errStuck returned: what it uses, it may still be
+// using. A panic is an error.
+func attempt[T any](ctx context.Context, s *strays, work func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
 	}
-	return nil
-}
-
-// await returns what work comes to. If that has not ended a moment after ctx, it is
-// left to itself, and errStuck returned: what it uses, it may still be using.
-func (s *strays) await(ctx context.Context, work func() evaluated) (evaluated, error) {
-	done := make(chan evaluated, 1)
-	go func() { done <- work() }()
+	var none T
+	if n := s.running.Load(); n >= maxStrays {
+		return none, fmt.Errorf("it was not begun: %d policies before it were abandoned and still run", n)
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var out outcome
+		defer func() {
+			if p := recover(); p != nil {
+				out = outcome{err: fmt.Errorf("it panicked: %v", p)}
+			}
+			done <- out
+		}()
+		out.value, out.err = work()
+	}()
 	select {
 	case out := <-done:
-		return out, nil
+		return out.value, out.err
 	case <-ctx.Done():
 	}
 	select {
 	case out := <-done:
-		return out, nil
+		return out.value, out.err
 	case <-time.After(grace):
 	}
 	s.running.Add(1)
@@ -53,5 +63,5 @@ func (s *strays) await(ctx context.Context, work func() evaluated) (evaluated, e
 		<-done
 		s.running.Add(-1)
 	}()
-	return evaluated{}, errStuck
+	return none, errStuck
 }

@@ -11,13 +11,14 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
-// deaf never looks at whether it is to end: each template renders the next one twice.
+// deaf does not look at whether it is to end for many seconds: each template renders the
+// next one twice.
 func deaf() string {
 	var text strings.Builder
-	for i := range 60 {
+	for i := range 27 {
 		fmt.Fprintf(&text, `{{define "t%d"}}{{template "t%d"}}{{template "t%d"}}{{end}}`, i, i+1, i+1)
 	}
-	text.WriteString(`{{define "t60"}}{{end}}{{template "t0"}}`)
+	text.WriteString(`{{define "t27"}}{{end}}{{template "t0"}}`)
 	return "strings.render_template(`" + text.String() + "`, {}) == \"\""
 }
 
@@ -71,5 +72,24 @@ func TestATestThatIsStuckIsAbandoned(t *testing.T) {
 	_, err := RunTests(t.Context(), nil, tests, Setting{Limit: time.Millisecond})
 	if err == nil || !strings.Contains(err.Error(), "did not stop at the limit of 1ms") {
 		t.Error(err)
+	}
+}
+
+// A few lines can keep OPA's compiler busy for ever: the policy decides nothing, and
+// the others are compiled. When the run ends, nobody waits for it.
+func TestACompilationThatIsStuckIsAbandoned(t *testing.T) {
+	nested := "package hallmark.p\ndeny contains \"x\" if { input.scan; x := " + strings.Repeat("{y | y := ", 60) + "1" + strings.Repeat("}", 60) + " }\n"
+	ended, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	all := CompileContext(ended, []File{{Name: "other.rego", Text: "package hallmark.other\ndeny contains \"x\" if input.scan\n"}, {Name: "p.rego", Text: nested}}, Setting{})
+	if problems := all[0].Problems(); len(problems) > 0 {
+		t.Error(problems)
+	}
+	if problems := all[1].Problems(); len(problems) != 1 || problems[0] != "p.rego: compiling it was stopped: context deadline exceeded" {
+		t.Error(problems)
+	}
+	all = Compile([]File{{Name: "p.rego", Text: nested}}, Setting{})
+	if problems := all[0].Problems(); len(problems) != 1 || !strings.HasPrefix(problems[0], "p.rego: compiling it did not come to an end within 10s, and was abandoned") {
+		t.Error(problems)
 	}
 }

@@ -162,11 +162,11 @@ func (s *Suite) run(ctx context.Context, test File, modules map[string]*ast.Modu
 		return cover.Report{}, fmt.Errorf("running the tests: %w", err)
 	}
 	limit := cmp.Or(setting.Limit, defaultLimit)
-	results, err := tester.NewRunner().
+	runner := tester.NewRunner().
 		SetCompiler(ast.NewCompiler().WithCapabilities(capabilities(version)).WithDefaultRegoVersion(version)).
 		SetDefaultRegoVersion(version).SetStore(store).SetModules(modules).
-		SetCoverageQueryTracer(tracer).RaiseBuiltinErrors(true).SetTimeout(limit).
-		RunTests(ctx, txn)
+		SetCoverageQueryTracer(tracer).RaiseBuiltinErrors(true).SetTimeout(limit)
+	results, err := inTime(ctx, test, &strays{}, func() (chan *tester.Result, error) { return runner.RunTests(ctx, txn) })
 	if err != nil {
 		store.Abort(ctx, txn)
 		return cover.Report{}, fmt.Errorf("running the tests of %s: %s", test.Name, strings.Join(explain(err), "; "))

@@ -31,6 +31,7 @@ func commands() map[string]command {
 		"signblob": {2, signBlob},
 		"login":    {2, login},
 		"push":     {2, push},
+		"token":    {2, token},
 		"borrow":   {1, borrow},
 		"tags":     {1, tags},
 		"attached": {1, attached},

@@ -127,13 +127,15 @@ func (a *app) authorities(ctx context.Context, v values) ([]policy.Authority, er
 		}
 		all = append(all, one)
 	}
-	identity := verify.Identity{
-		Subject: v.text("certificate-identity"), SubjectRegexp: v.text("certificate-identity-regexp"),
-		Issuer: v.text("certificate-oidc-issuer"), IssuerRegexp: v.text("certificate-oidc-issuer-regexp"),
-	}
+	identity := certificateIdentity(v)
 	if identity != (verify.Identity{}) {
 		if err := identity.Complete(); err != nil {
 			return nil, err
+		}
+		if source := identity.Source.String(); source != "" {
+			return nil, fault.WithHint(
+				fault.Usagef("the cluster cannot check the %s: a ClusterImagePolicy compares a certificate's subject and issuer, and nothing else of it", source),
+				"leave it to the gate, and sign with a key, or in a workflow of each repository's own, for what the cluster is to admit")
 		}
 		one := policy.Authority{
 			Subject: identity.Subject, SubjectRegexp: identity.SubjectRegexp, Issuer: identity.Issuer, IssuerRegexp: identity.IssuerRegexp,

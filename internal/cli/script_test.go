@@ -41,14 +41,14 @@ const password = "correct horse"
 
 func TestScripts(t *testing.T) {
 	waitTogether(t)
-	shared := materials(t)
+	shared, keyless := materials(t), serveKeyless(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		ContinueOnError:     true,
 		Cmds:                commands(),
-		Setup:               func(env *testscript.Env) error { return setUp(env, shared) },
+		Setup:               func(env *testscript.Env) error { return setUp(env, shared, keyless) },
 	})
 }
 
@@ -101,7 +101,7 @@ func write(t *testing.T, path string, content []byte) {
 }
 
 // setUp gives a script the keys, the password, a cache of its own and a world.
-func setUp(env *testscript.Env, shared string) error {
+func setUp(env *testscript.Env, shared string, keyless keyless) error {
 	for _, name := range []string{"cosign.key", "cosign.pub", "other.key", "other.pub"} {
 		content, err := os.ReadFile(filepath.Join(shared, name))
 		if err != nil {
@@ -114,7 +114,9 @@ func setUp(env *testscript.Env, shared string) error {
 	env.Setenv(sign.PasswordVariable, password)
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 	env.Setenv("DB", filepath.Join(shared, "fresh"))
-	w := &world{shared: shared}
+	env.Setenv("SIGSTORE", keyless.server.URL)
+	env.Setenv("TRUSTED_ROOT", keyless.root)
+	w := &world{shared: shared, keyless: keyless}
 	env.Values[worldKey{}] = w
 	env.Defer(w.close)
 	return nil

@@ -132,11 +132,16 @@ func (a *app) signingKeyless(ctx context.Context, v values, tlog string, token s
 	if err != nil {
 		return signing{}, err
 	}
-	subject, issuer, err := signer.Identity()
+	holder, err := signer.Identity()
 	if err != nil {
 		return signing{}, err
 	}
-	own, err := trustIdentity(root, tlog, verify.Identity{Subject: subject, Issuer: issuer})
+	// The certificate of a reusable workflow names that, whoever calls it: this job's
+	// own attestations are those of the same caller.
+	own, err := trustIdentity(root, tlog, verify.Identity{
+		Subject: holder.Subject, Issuer: holder.Issuer,
+		Source: verify.Source{Repository: holder.SourceRepository, Caller: holder.Caller},
+	})
 	return signing{signer: signer, own: own}, err
 }
 

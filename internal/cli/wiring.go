@@ -123,7 +123,7 @@ func (a *app) database(ctx context.Context, v values, p place) (*databases, erro
 	if err != nil {
 		return nil, err
 	}
-	access, err := a.access(v, p.reference)
+	access, err := a.access(v)
 	if err != nil {
 		return nil, err
 	}

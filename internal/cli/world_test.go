@@ -17,6 +17,7 @@ import (
 // world is what one script acts on.
 type world struct {
 	shared  string // the folder of materials
+	keyless keyless
 	gateway *gateway
 	server  *httptest.Server
 	subject name.Digest   // what was pushed last

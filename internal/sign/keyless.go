@@ -67,15 +67,25 @@ func NewKeyless(ctx context.Context, services Services, token Token) (*Keyless, 
 	return k, nil
 }
 
-// Identity returns the subject and the issuer that the certificate names.
-func (k *Keyless) Identity() (subject, issuer string, err error) {
+// Holder is who a certificate is for, as it says itself. SourceRepository and Caller
+// are empty where the issuer does not tell them.
+type Holder struct {
+	Subject, Issuer          string
+	SourceRepository, Caller string // of the job: the repository's URI, the URI of the workflow it begins with
+}
+
+// Identity returns who the signer is, as its certificate says.
+func (k *Keyless) Identity() (Holder, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	summary, err := certificate.SummarizeCertificate(k.leaf)
 	if err != nil {
-		return "", "", fmt.Errorf("reading the certificate from %s: %w", plain.Address(k.services.Fulcio), err)
+		return Holder{}, fmt.Errorf("reading the certificate from %s: %w", plain.Address(k.services.Fulcio), err)
 	}
-	return summary.SubjectAlternativeName, summary.Issuer, nil
+	return Holder{
+		Subject: summary.SubjectAlternativeName, Issuer: summary.Issuer,
+		SourceRepository: summary.SourceRepositoryURI, Caller: summary.BuildConfigURI,
+	}, nil
 }
 
 // Sign returns the envelope of a statement.

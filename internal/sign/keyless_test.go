@@ -53,8 +53,8 @@ func TestAJobSignsKeyless(t *testing.T) {
 			choose(&services)
 			signer, err := sign.NewKeyless(t.Context(), services, ours(s))
 			must(t, err)
-			if subject, from, err := signer.Identity(); err != nil || subject != workflow || from != issuer {
-				t.Errorf("signing as %s of %s: %v", subject, from, err)
+			if holder, err := signer.Identity(); err != nil || holder != (sign.Holder{Subject: workflow, Issuer: issuer}) {
+				t.Errorf("signing as %+v: %v", holder, err)
 			}
 			for range 2 {
 				e, err := signer.Sign(t.Context(), statement(t))

@@ -48,17 +48,25 @@ func New(tb testing.TB) *Deployment {
 	return d
 }
 
+// Extensions are what a certificate says of a job besides its subject; an empty one
+// is left out.
+type Extensions struct{ SourceRepository, SourceRef, Caller string }
+
 // Certify has a key certified to belong to a subject, a URI or an e-mail address,
 // for which an issuer vouches.
-func (d *Deployment) Certify(public crypto.PublicKey, subject, issuer string, from, to time.Time) *x509.Certificate {
+func (d *Deployment) Certify(public crypto.PublicKey, subject, issuer string, from, to time.Time, more ...Extensions) *x509.Certificate {
 	d.tb.Helper()
-	text, err := asn1.MarshalWithParams(issuer, "utf8")
-	d.must(err)
 	template := &x509.Certificate{
 		SerialNumber: serial(), NotBefore: from, NotAfter: to,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
-		// https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md
-		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 8}, Value: text}},
+		ExtraExtensions: []pkix.Extension{d.extension(8, issuer)},
+	}
+	for _, e := range more {
+		for number, text := range map[int]string{12: e.SourceRepository, 14: e.SourceRef, 18: e.Caller} {
+			if text != "" {
+				template.ExtraExtensions = append(template.ExtraExtensions, d.extension(number, text))
+			}
+		}
 	}
 	if uri, err := url.Parse(subject); err == nil && uri.IsAbs() {
 		template.URIs = []*url.URL{uri}
@@ -66,6 +74,15 @@ func (d *Deployment) Certify(public crypto.PublicKey, subject, issuer string, fr
 		template.EmailAddresses = []string{subject}
 	}
 	return d.certify(template, d.ca.root, public, d.caKey)
+}
+
+// extension is one of Fulcio's, by its last number
+// (https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md).
+func (d *Deployment) extension(number int, text string) pkix.Extension {
+	d.tb.Helper()
+	value, err := asn1.MarshalWithParams(text, "utf8")
+	d.must(err)
+	return pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, number}, Value: value}
 }
 
 // Stamp returns a response of the timestamp authority about a message.

@@ -39,7 +39,7 @@ type Server struct {
 	lifetime   time.Duration
 
 	mu     sync.Mutex
-	tokens map[string]claims
+	tokens map[string]grant
 	faults map[string]*fault
 	asked  map[string]int
 }
@@ -49,6 +49,12 @@ type claims struct {
 	Issuer   string `json:"iss"`
 	Subject  string `json:"sub"`
 	Audience string `json:"aud"`
+}
+
+// grant is what the bearer of a token is certified as.
+type grant struct {
+	claims
+	more []Extensions
 }
 
 // fault is an answer in place of the service's own.
@@ -61,7 +67,7 @@ type fault struct {
 // Certificates live for a while.
 func (d *Deployment) Serve(lifetime time.Duration) *Server {
 	d.tb.Helper()
-	s := &Server{deployment: d, lifetime: lifetime, tokens: map[string]claims{}, faults: map[string]*fault{}, asked: map[string]int{}}
+	s := &Server{deployment: d, lifetime: lifetime, tokens: map[string]grant{}, faults: map[string]*fault{}, asked: map[string]int{}}
 	services := http.NewServeMux()
 	services.HandleFunc("POST "+FulcioPath, s.certify)
 	services.HandleFunc("POST "+ClockPath, s.stamp)
@@ -106,8 +112,9 @@ func (s *Server) faulty(path string) http.HandlerFunc {
 	return nil
 }
 
-// Token issues an identity token.
-func (s *Server) Token(subject, issuer, audience string) string {
+// Token issues an identity token, whose bearer's certificates say more if that is
+// given.
+func (s *Server) Token(subject, issuer, audience string, more ...Extensions) string {
 	c := claims{Issuer: issuer, Subject: subject, Audience: audience}
 	body, err := json.Marshal(c)
 	s.deployment.must(err)
@@ -118,7 +125,7 @@ func (s *Server) Token(subject, issuer, audience string) string {
 	token := encode([]byte(`{"alg":"none"}`)) + "." + encode(body) + "." + encode(secret[:])
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tokens[token] = c
+	s.tokens[token] = grant{c, more}
 	return token
 }
 
@@ -166,9 +173,9 @@ func (s *Server) certify(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, http.StatusOK, s.chain(public, who))
 }
 
-func (s *Server) chain(public crypto.PublicKey, who claims) any {
+func (s *Server) chain(public crypto.PublicKey, who grant) any {
 	now := time.Now()
-	leaf := s.deployment.Certify(public, who.Subject, who.Issuer, now.Add(-time.Minute), now.Add(s.lifetime))
+	leaf := s.deployment.Certify(public, who.Subject, who.Issuer, now.Add(-time.Minute), now.Add(s.lifetime), who.more...)
 	inPEM := func(der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	}

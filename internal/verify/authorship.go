@@ -85,7 +85,7 @@ func (i identities) holder(proof attest.Proof) (trustedKey, bool) {
 	if err != nil {
 		return trustedKey{}, false
 	}
-	if _, err := i.matchers.Verify(summary); err != nil {
+	if i.refusal(summary) != "" {
 		return trustedKey{}, false
 	}
 	verifier, err := signature.LoadDefaultVerifier(leaf.PublicKey, options.WithED25519ph())

@@ -56,10 +56,10 @@ func WrongSigner(err error) bool {
 }
 
 // strangerError is the refusal of somebody whose signature holds.
-type strangerError struct{ name string }
+type strangerError struct{ name, why string }
 
 func (e strangerError) Error() string {
-	return fmt.Sprintf("signed by %s, who is not an accepted signer", e.name)
+	return fmt.Sprintf("signed by %s, %s", e.name, e.why)
 }
 
 func explainTime(proof attest.Proof) string {

@@ -30,6 +30,8 @@ const bundleWithPromise = "application/vnd.dev.sigstore.bundle+json;version=0.1"
 type Identity struct {
 	Subject, SubjectRegexp string
 	Issuer, IssuerRegexp   string
+
+	Source Source // what else its certificate has to say
 }
 
 // Complete returns a usage error unless the identity has both its subject and its
@@ -44,7 +46,11 @@ func (i Identity) Complete() error {
 
 // String names the identity.
 func (i Identity) String() string {
-	return fmt.Sprintf("%s (issuer %s)", either(i.Subject, i.SubjectRegexp), either(i.Issuer, i.IssuerRegexp))
+	name := fmt.Sprintf("%s (issuer %s)", either(i.Subject, i.SubjectRegexp), either(i.Issuer, i.IssuerRegexp))
+	if source := i.Source.String(); source != "" {
+		name += " for the " + source
+	}
+	return name
 }
 
 func either(exact, pattern string) string {
@@ -61,7 +67,7 @@ func either(exact, pattern string) string {
 type identities struct {
 	root     Root
 	wanted   []Identity
-	matchers sigverify.CertificateIdentities
+	matchers []matcher
 }
 
 // TrustLoggedIdentities is TrustIdentities, for signatures that a transparency log of
@@ -86,9 +92,9 @@ func TrustIdentities(root Root, first Identity, more ...Identity) (Trust, error)
 		if err := i.Complete(); err != nil {
 			return Trust{}, err
 		}
-		matcher, err := sigverify.NewShortCertificateIdentity(i.Issuer, i.IssuerRegexp, i.Subject, i.SubjectRegexp)
+		matcher, err := newMatcher(i)
 		if err != nil {
-			return Trust{}, fault.Usagef("the accepted identity %s: %w", i, err)
+			return Trust{}, err
 		}
 		believed.wanted = append(believed.wanted, i)
 		believed.matchers = append(believed.matchers, matcher)
@@ -150,8 +156,8 @@ func (i identities) judge(material root.TrustedMaterial, c claim) (opened, error
 		return opened{}, explain(material, c.proof, c.signatures, err.Error())
 	}
 	signer := result.Signature.Certificate
-	if _, err := i.matchers.Verify(*signer); err != nil {
-		return opened{}, strangerError{nameOf(*signer)}
+	if why := i.refusal(*signer); why != "" {
+		return opened{}, strangerError{name: nameOf(*signer), why: why}
 	}
 	return opened{payload: c.payload, signer: nameOf(*signer), at: earliest(result.VerifiedTimestamps)}, nil
 }

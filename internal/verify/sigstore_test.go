@@ -33,6 +33,7 @@ type making struct {
 	key             *ecdsa.PrivateKey // signs
 	payload         string            // is signed
 	subject, issuer string            // of the certificate; no subject: signed by the bare key
+	source          sigstoretest.Extensions
 	certified       crypto.PublicKey
 	from, to        time.Time // the certificate's validity
 	at              time.Time // of the timestamp
@@ -75,7 +76,7 @@ func (m making) make(t testing.TB) attest.Envelope {
 		must(t, err)
 		material.Content = &protobundle.VerificationMaterial_PublicKey{PublicKey: &protocommon.PublicKeyIdentifier{Hint: attest.KeyHint(der)}}
 	} else {
-		certificate := m.ca.Certify(m.certified, m.subject, m.issuer, m.from, m.to)
+		certificate := m.ca.Certify(m.certified, m.subject, m.issuer, m.from, m.to, m.source)
 		material.Content = certificateOf(certificate)
 		holder = certificate
 	}

@@ -78,14 +78,15 @@ func (u unread) besideDatabase() bool {
 // harmless reports whether nothing is missing from the SBOM because of u: the file was
 // read and is no package's, or what is missing only adds to a package that is listed.
 func (u unread) harmless(content func(path string) []byte) bool {
-	switch {
+	switch text := content(u.path); {
+	case text != nil && len(text) == 0 && !strings.Contains(u.reason, "write-ahead log"):
+		return true // empty
 	case u.reason == emptyDatabase, u.reason == "no package identified in archive":
 		return true // read to its end
 	case u.cataloger == "alpm-db-cataloger":
 		return path.Base(u.path) != "desc"
 	case u.cataloger == "javascript-package-cataloger":
 		// Node refuses what is no JSON, as in the fixtures of well-known modules.
-		text := content(u.path)
 		return text != nil && !json.Valid(bytes.TrimPrefix(text, []byte("\ufeff")))
 	}
 	for _, prefix := range []string{

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -69,49 +70,174 @@ func TestWhatIsNoDamagedDatabase(t *testing.T) {
 		pacman + "desc":                       "%NAME%\nzlib\n\n%VERSION%\n1.3-1\n\n",
 		pacman + "files":                      "%BACKUP%\n\n",
 	}))
-	want := []string{
-		"/var/lib/dpkg/status: dpkg-db-cataloger: unable to determine packages",
-		"/" + pacman + "mtree: alpm-db-cataloger: failed to find mtree file",
-		"/var/lib/rpm/Packages: rpm-db-cataloger: ",
-		"/var/lib/rpm/rpmdb.sqlite: rpm-db-cataloger: unable to determine packages",
-	}
-	if got := bom.Unread(); !slices.EqualFunc(got, want, strings.HasPrefix) {
-		t.Errorf("unread %q, want %q", got, want)
+	if got := bom.Unread(); len(got) != 0 {
+		t.Errorf("unread %q", got)
 	}
 	if found := componentsOf(t, bom); !slices.ContainsFunc(found, func(purl string) bool { return strings.HasPrefix(purl, "pkg:deb/debian/tar@") }) {
 		t.Errorf("tar is not among %q", found)
 	}
 }
 
-// A file of an application that cannot be read is told, and is no reason to have
-// no SBOM. What is told is bounded.
-func TestUnreadFilesAreTold(t *testing.T) {
-	files := map[string]string{"etc/os-release": debian, "var/lib/dpkg/status": tarDeb}
-	for i := range 24 {
-		files[fmt.Sprintf("app/%02d.jar", i)] = "PK\x03\x04 garbage"
+// A file of an application that cannot be read is a gap, and no reason to have no SBOM.
+// Every format says it, and it is read back. What is told is bounded.
+func TestUnreadFilesAreGaps(t *testing.T) {
+	files := map[string]string{
+		"etc/os-release": debian, "var/lib/dpkg/status": tarDeb,
+		"app/node_modules/resolve/test/package.json": "{\n", // a fixture of a module, which Node refuses, too
+		"app/node_modules/odd/package.json":          `{"name": ["odd"]}`,
+		"app/00\x1b[31m.jar":                         "garbage",
 	}
-	files["app/"+strings.Repeat("00\x1b[31m", 30)+".jar"] = "garbage"
+	for i := range 1020 {
+		files[fmt.Sprintf("app/%04d.jar", i)] = "PK\x03\x04 garbage"
+	}
 	bom := makeSBOM(t, imageOf(t, files))
-
 	told := bom.Unread()
-	if len(told) != 21 || told[20] != "and 5 more" || !slices.IsSorted(told[:20]) {
-		t.Fatalf("%d lines: %q", len(told), told)
+	if len(told) != 1001 || told[1000].What != "/…/22 more" {
+		t.Fatalf("%d gaps, at the end %v", len(told), told[len(told)-1])
 	}
-	if !strings.HasPrefix(told[0], "/app/00.jar: java-archive-cataloger: ") {
-		t.Errorf("told %q", told[0])
+	for i, want := range []string{"/app/0000.jar", "/app/0001.jar"} {
+		if told[i].What != want || !strings.HasPrefix(told[i].Why, "java-archive-cataloger: ") {
+			t.Errorf("the gap %d is %q", i, told[i])
+		}
 	}
-	for _, line := range told {
-		if len(line) > 300 || strings.ContainsAny(line, "\n\x1b") {
-			t.Errorf("%q is not one plain line", line)
+	for _, g := range told {
+		if len(g.What+g.Why) > 600 || strings.ContainsAny(g.What+g.Why, "\n\x1b") {
+			t.Errorf("%q is not plain", g)
 		}
 	}
 	for _, format := range []catalog.Format{catalog.CycloneDX, catalog.SPDX} {
 		document, err := bom.Encode(format)
 		must(t, err)
-		if bytes.Contains(document, []byte(".jar")) {
-			t.Errorf("%s: what was not read is listed:\n%s", format, document)
+		back, err := catalog.Decode(subject(t), format, document)
+		must(t, err)
+		if !slices.Equal(back.Unread(), told) {
+			t.Errorf("%s: %d gaps are read back of %d", format, len(back.Unread()), len(told))
+		}
+		merged, err := catalog.Merge(format, subject(t), []catalog.Part{{Subject: subject(t), Platform: "linux/amd64", Document: document}})
+		must(t, err)
+		if back, err = catalog.Decode(subject(t), format, merged); err != nil || !slices.Equal(back.Unread(), told) {
+			t.Errorf("%s: of the index, %d gaps are read back of %d, error %v", format, len(back.Unread()), len(told), err)
 		}
 	}
+}
+
+// What a manifest of Node says in another form than expected is a gap; what is no JSON
+// is no manifest.
+func TestAManifestThatIsNone(t *testing.T) {
+	bom := makeSBOM(t, imageOf(t, map[string]string{
+		"app/node_modules/resolve/package.json": "{\n",
+		"app/node_modules/odd/package.json":     `{"name": ["odd"]}`,
+	}))
+	if got := bom.Unread(); len(got) != 1 || got[0].What != "/app/node_modules/odd/package.json" {
+		t.Errorf("unread is %q", got)
+	}
+}
+
+// The packages of an operating system are somewhere. An image that says which it is, or
+// whose layers have a database that a later one removes, is not one without packages.
+func TestASystemWithoutItsDatabase(t *testing.T) {
+	release := func(text string) map[string]string { return map[string]string{"etc/os-release": text} }
+	with := func(files map[string]string, more ...string) map[string]string {
+		out := maps.Clone(files)
+		for i := 0; i < len(more); i += 2 {
+			out[more[i]] = more[i+1]
+		}
+		return out
+	}
+	const apk = "P:musl\nV:1.2.5-r0\nA:x86_64\n\n"
+	for name, c := range map[string]struct {
+		layers []map[string]string
+		why    []string // none: no gap
+	}{
+		"removed":                 {[]map[string]string{release(debian)}, []string{"none with a package in it is there, though the image says that it is debian 12"}},
+		"emptied":                 {[]map[string]string{with(release(debian), "var/lib/dpkg/status", "")}, []string{"the image says that it is debian 12"}},
+		"of another system":       {[]map[string]string{with(release("ID=alpine\nVERSION_ID=3.22\n"), "var/lib/dpkg/status", tarDeb)}, []string{"alpine 3.22"}},
+		"like a known one":        {[]map[string]string{release("ID=mine\nID_LIKE=\"rhel fedora\"\n")}, []string{"mine"}},
+		"cut by chisel":           {[]map[string]string{with(release("ID=ubuntu\nVERSION_ID=24.04\n"), "var/lib/chisel/manifest.wall", "(zstd)")}, []string{"/var/lib/chisel/manifest.wall"}},
+		"removed by a layer":      {[]map[string]string{with(release(debian), "var/lib/dpkg/status", tarDeb), {"var/lib/.wh.dpkg": ""}}, []string{"a later layer removes /var/lib/dpkg/status", "debian 12"}},
+		"removed with its system": {[]map[string]string{with(release(debian), "lib/apk/db/installed", apk), {".wh.lib": "", ".wh.etc": ""}}, []string{"a later layer removes /lib/apk/db/installed"}},
+
+		"there":               {layers: []map[string]string{with(release(debian), "var/lib/dpkg/status", tarDeb)}},
+		"distroless":          {layers: []map[string]string{with(release(debian), "var/lib/dpkg/status.d/tar", tarDeb)}},
+		"written anew":        {layers: []map[string]string{with(release(debian), "var/lib/dpkg/status", tarDeb), {"var/lib/dpkg/status": tarDeb}}},
+		"moved":               {layers: []map[string]string{with(release(debian), "var/lib/dpkg/status", tarDeb), {"var/lib/dpkg/.wh.status": "", "var/lib/dpkg/status.d/tar": tarDeb}}},
+		"no system":           {layers: []map[string]string{{"app/a": "b"}}},
+		"a system of its own": {layers: []map[string]string{release("ID=mine\n")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var layers []v1.Layer
+			for _, files := range c.layers {
+				layers = append(layers, layerOf(t, files))
+			}
+			got := makeSBOM(t, withLayers(t, layers...)).Unread()
+			if len(got) != len(c.why) {
+				t.Fatalf("unread is %q, want %d", got, len(c.why))
+			}
+			for i, want := range c.why {
+				if got[i].What != "the operating system's package database" || !strings.Contains(got[i].Why, want) {
+					t.Errorf("the gap is %q, want one that says %q", got[i], want)
+				}
+			}
+		})
+	}
+}
+
+// A database of SQLite is its file and its log: packages that are only in the log are
+// read, and a journal that is to be undone is refused.
+func TestADatabaseWithALog(t *testing.T) {
+	main, log := loggedRPM(t)
+	release := "ID=mariner\nVERSION_ID=2.0\n"
+	const path = "var/lib/rpm/rpmdb.sqlite"
+	files := func(main, log, journal string) map[string]string {
+		out := map[string]string{"etc/os-release": release, path: main}
+		if log != "" {
+			out[path+"-wal"] = log
+		}
+		if journal != "" {
+			out[path+"-journal"] = journal
+		}
+		return out
+	}
+	bom := makeSBOM(t, imageOf(t, files(main, log, "\x00 a transaction that has ended")))
+	if len(bom.Packages()) == 0 || len(bom.Unread()) != 0 {
+		t.Errorf("%d packages, unread is %q", len(bom.Packages()), bom.Unread())
+	}
+	bom = makeSBOM(t, imageOf(t, files(main, "", ""))) // what the file alone says
+	if len(bom.Packages()) != 0 || len(bom.Unread()) != 1 {
+		t.Errorf("without its log: %d packages, unread is %q", len(bom.Packages()), bom.Unread())
+	}
+	_, err := catalog.New(catalog.CycloneDX).Image(t.Context(), subject(t), imageOf(t, files(main, log, "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7")), t.TempDir())
+	undecided(t, err, "the package database /"+path+" cannot be read: ", "a write to it was cut off")
+	bom = makeSBOM(t, imageOf(t, files("", log, "")))
+	if got := bom.Unread(); len(got) != 2 || got[0].What != "/"+path {
+		t.Errorf("an empty database with a log: unread is %q", got)
+	}
+}
+
+// loggedRPM returns an RPM database without a package, and its log, in which all are.
+func loggedRPM(t *testing.T) (main, log string) {
+	t.Helper()
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/anchore/go-rpmdb").Output()
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "rpmdb.sqlite")
+	db, err := sql.Open("sqlite", path)
+	must(t, err)
+	db.SetMaxOpenConns(1)
+	defer db.Close() //nolint:errcheck // of no use any more
+	for _, statement := range []string{
+		"PRAGMA journal_mode=WAL", "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)",
+		"PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_autocheckpoint=0",
+		fmt.Sprintf("ATTACH 'file:%s?mode=ro' AS sample", filepath.Join(strings.TrimSpace(string(dir)), "pkg/testdata/cbl-mariner-2.0/rpmdb.sqlite")),
+		"INSERT INTO Packages SELECT hnum, blob FROM sample.Packages",
+	} {
+		_, err := db.ExecContext(t.Context(), statement)
+		must(t, err)
+	}
+	file, err := os.ReadFile(path)
+	must(t, err)
+	beside, err := os.ReadFile(path + "-wal")
+	must(t, err)
+	return string(file), string(beside)
 }
 
 func undecided(t *testing.T, err error, words ...string) {
@@ -150,6 +276,11 @@ func emptyRPM(t *testing.T) string {
 // imageOf is an image of one layer with these files and their folders.
 func imageOf(t *testing.T, files map[string]string) v1.Image {
 	t.Helper()
+	return withLayers(t, layerOf(t, files))
+}
+
+func layerOf(t *testing.T, files map[string]string) v1.Layer {
+	t.Helper()
 	var content bytes.Buffer
 	w := tar.NewWriter(&content)
 	seen := map[string]bool{}
@@ -169,5 +300,5 @@ func imageOf(t *testing.T, files map[string]string) v1.Image {
 		return io.NopCloser(bytes.NewReader(content.Bytes())), nil
 	}, tarball.WithMediaType(types.OCILayer))
 	must(t, err)
-	return withLayers(t, layer)
+	return layer
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/hallmark-ci/hallmark/internal/sparsetest"
 )
 
 // sample returns what the script command push can push. The images are small
@@ -30,14 +32,20 @@ func sample(kind string) (remote.Taggable, error) {
 		return withoutFindings(kind == "unprivileged")
 	case "leaky": // a token that a later layer removes
 		return leaky()
+	case "no-database": // Debian without the database of its packages
+		return imageOf(layer(append(debian()[:1], module("minimist", "1.2.8"))...))
+	case "garbled": // an archive that is none
+		return imageOf(layer(append(debian(), file{"opt/fixtures/broken.jar", "PK\x03\x04 garbage"})...))
 	case "hostile": // a package name that plays with the terminal
 		return imageOf(layer(module("min\u001b[2Jimist\u202e\n::error::owned", "1.2.8")))
 	case "nontar":
 		return imageOf(static.NewLayer([]byte(strings.Repeat("this is no tar archive\n", 100)), types.OCIUncompressedLayer))
 	case "wrong-diffid":
 		return wrongDiffID()
-	case "index", "empty-index", "built", "built-elsewhere":
+	case "index", "empty-index", "built", "built-elsewhere", "garbled-index", "soci-index":
 		return sampleIndex(kind)
+	case "old-index": // beside the clean image, one of Docker's first schema
+		return oldIndex()
 	case "artifact":
 		return mutate.ConfigMediaType(ociImage(), "application/vnd.example.config.v1+json"), nil
 	case "unknown-manifest":
@@ -45,13 +53,35 @@ func sample(kind string) (remote.Taggable, error) {
 	case "bad-manifest":
 		return rawManifest{types.OCIManifestSchema1, `{"schemaVersion": 2, "layers": 7}`}, nil
 	}
+	if form, ok := strings.CutPrefix(kind, "sparse-"); ok { // a vulnerable module in a sparse file
+		m := module("minimist", "1.2.0")
+		return imageOf(tarLayer(append(sparsetest.Entry(sparsetest.Format(form), m.name, 0o644, []byte(m.content)), sparsetest.End()...)))
+	}
+	if configType, ok := strings.CutPrefix(kind, "hidden:"); ok {
+		return hidden(types.MediaType(configType))
+	}
 	return nil, fmt.Errorf("no sample %q", kind)
+}
+
+// hidden is an index of a clean image, and of a vulnerable one without a platform whose
+// config has a media type that is no image's.
+func hidden(configType types.MediaType) (v1.ImageIndex, error) {
+	clean, err := index("linux/amd64")
+	if err != nil {
+		return nil, err
+	}
+	image, err := imageOf(layer(module("minimist", "1.2.0")))
+	return mutate.AppendManifests(clean, mutate.IndexAddendum{Add: mutate.ConfigMediaType(image, configType)}), err
 }
 
 func sampleIndex(kind string) (v1.ImageIndex, error) {
 	switch kind {
 	case "index":
 		return index("linux/amd64", "linux/arm64")
+	case "garbled-index":
+		return garbledIndex()
+	case "soci-index": // with an index of SOCI for the platform
+		return withArtifact()
 	case "built": // with BuildKit's SBOM of it
 		return built(false)
 	case "built-elsewhere": // with the SBOM of another image
@@ -66,6 +96,44 @@ func withoutFindings(unprivileged bool) (v1.Image, error) {
 		return image, err
 	}
 	return mutate.Config(image, v1.Config{User: "1000"})
+}
+
+// garbledIndex has an image for arm64 in which something cannot be read.
+func garbledIndex() (v1.ImageIndex, error) {
+	out, err := index("linux/amd64")
+	if err != nil {
+		return nil, err
+	}
+	image, err := imageOf(layer(append(debian(), file{"opt/fixtures/broken.jar", "PK\x03\x04 garbage"})...))
+	arm := v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64"}}
+	return mutate.AppendManifests(out, mutate.IndexAddendum{Add: image, Descriptor: arm}), err
+}
+
+func oldIndex() (rawManifest, error) {
+	clean, err := imageOf(layer(module("minimist", "1.2.8")))
+	if err != nil {
+		return rawManifest{}, err
+	}
+	digest, err := clean.Digest()
+	if err != nil {
+		return rawManifest{}, err
+	}
+	size, err := clean.Size()
+	old := fmt.Sprintf(`{"mediaType":%q,"digest":"sha256:%064d","size":7}`, types.DockerManifestSchema1Signed, 1)
+	return rawManifest{types.OCIImageIndex, fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":%d},%s]}`,
+		types.OCIManifestSchema1, digest, size, old)}, err
+}
+
+// withArtifact has an artifact as SOCI adds one, for the image's own platform.
+func withArtifact() (v1.ImageIndex, error) {
+	const soci = "application/vnd.amazon.soci.index.v2+json"
+	out, err := index("linux/amd64")
+	if err != nil {
+		return nil, err
+	}
+	of := v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}, ArtifactType: soci}
+	artifact := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), soci)
+	return mutate.AppendManifests(out, mutate.IndexAddendum{Add: artifact, Descriptor: of}), nil
 }
 
 // leaky holds a token that opens nothing, in two so that no tool takes this file for
@@ -136,8 +204,12 @@ func layer(files ...file) v1.Layer {
 		_, _ = io.WriteString(w, f.content)
 	}
 	_ = w.Close()
+	return tarLayer(content.Bytes())
+}
+
+func tarLayer(content []byte) v1.Layer {
 	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(content.Bytes())), nil
+		return io.NopCloser(bytes.NewReader(content)), nil
 	})
 	if err != nil {
 		panic(err)

@@ -92,21 +92,10 @@ func (r *Registry) readManifest(reference string, descriptor *remote.Descriptor)
 	if err != nil {
 		return manifested{}, fmt.Errorf("opening %s: its manifest cannot be read: %w", reference, malformed(err))
 	}
-	if !manifest.Config.MediaType.IsConfig() {
-		return manifested{}, fmt.Errorf("opening %s: %w", reference, &artifactError{mediaType: string(manifest.Config.MediaType)})
-	}
 	if err := r.checkSizes(manifest); err != nil {
 		return manifested{}, fmt.Errorf("opening %s: %w", reference, err)
 	}
 	return manifested{reference: reference, content: content, manifest: manifest}, nil
-}
-
-// artifactError is the refusal of an artifact where an image is needed.
-type artifactError struct{ mediaType string }
-
-// Error implements error.
-func (e *artifactError) Error() string {
-	return fmt.Sprintf("it holds an artifact of type %q, not a container image", e.mediaType)
 }
 
 // ready reads the config and returns the image. Its platform is the config's.

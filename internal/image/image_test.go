@@ -143,8 +143,8 @@ func TestAHostileIndexMakesNoHostileError(t *testing.T) {
 }
 
 func TestWhatIsNoImageIsRefused(t *testing.T) {
-	chart := mutate.ConfigMediaType(imageOf(t, blob{[]byte("chart"), hash([]byte("chart")), "application/vnd.cncf.helm.chart.content.v1.tar+gzip"}),
-		"application/vnd.cncf.helm.config.v1+json")
+	chart := manifest{fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":%q,"size":2},"layers":[]}`,
+		hash([]byte("{}"))), types.OCIManifestSchema1}
 	many := imageOf(t, honest(t, archive(t, "1")), honest(t, archive(t, "2")), honest(t, archive(t, "3")))
 	limits := image.Limits{Layers: 2, UnpackedLayer: 1 << 20, UnpackedTotal: 1 << 20}
 

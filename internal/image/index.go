@@ -1,7 +1,6 @@
 package image
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,6 +122,14 @@ func (r *Registry) openAll(ctx context.Context, reference string, ref name.Refer
 	if err != nil {
 		return Opened{}, err
 	}
+	image, err := m.isImage()
+	switch {
+	case err != nil:
+		return Opened{}, fmt.Errorf("opening %s: %w", reference, err)
+	case !image:
+		return Opened{}, fmt.Errorf("opening %s: it holds an artifact of type %q, not a container image",
+			reference, plain.Line(string(m.manifest.Config.MediaType), 80))
+	}
 	img, err := r.ready(subject, m)
 	if err != nil {
 		return Opened{}, err
@@ -131,140 +138,8 @@ func (r *Registry) openAll(ctx context.Context, reference string, ref name.Refer
 	return Opened{subject: subject, images: []Image{img}}, wanted.missing(pinned, "image")
 }
 
-// indexReader opens the images of one index.
-type indexReader struct {
-	registry *Registry
-	puller   *remote.Puller
-	pinned   name.Digest
-	wanted   *selection
-	total    int64 // bytes of manifests and configs
-	opened   Opened
-	seen     map[v1.Hash]bool
-}
-
-func (i *indexReader) read(ctx context.Context, subject attest.Subject, descriptor *remote.Descriptor) (Opened, error) {
-	entries, err := entriesOf(descriptor)
-	if err != nil {
-		return Opened{}, fmt.Errorf("opening %s: %w", i.pinned, err)
-	}
-	i.seen = map[v1.Hash]bool{}
-	i.opened = Opened{subject: subject, index: true, shared: newSharedLayers(i.registry.limits)}
-	for _, entry := range entries {
-		if err := i.take(ctx, entry); err != nil {
-			return Opened{}, err
-		}
-	}
-	if len(i.wanted.offered) == 0 {
-		return Opened{}, fmt.Errorf("opening %s: it is an index of no images", i.pinned)
-	}
-	if err := i.wanted.missing(i.pinned, "index"); err != nil {
-		return Opened{}, err
-	}
-	i.opened.leftOut = i.wanted.left
-	return i.opened, i.opened.share()
-}
-
-// entriesOf reads what an index lists, and refuses what is too much of it.
-func entriesOf(descriptor *remote.Descriptor) ([]v1.Descriptor, error) {
-	if descriptor.Size > maxManifest {
-		return nil, fmt.Errorf("its index has %d bytes, the limit is %d (4 MiB)", descriptor.Size, maxManifest)
-	}
-	manifest, err := v1.ParseIndexManifest(bytes.NewReader(descriptor.Manifest))
-	if err != nil {
-		return nil, fmt.Errorf("its index cannot be read: %w", malformed(err))
-	}
-	if n := len(manifest.Manifests); n > maxEntries {
-		return nil, fmt.Errorf("its index lists %d manifests, the limit is %d", n, maxEntries)
-	}
-	for _, entry := range manifest.Manifests {
-		switch {
-		case entry.Size < 0:
-			return nil, fmt.Errorf("its index lists %s with %d bytes", entry.Digest, entry.Size)
-		case entry.MediaType == "":
-			return nil, fmt.Errorf("its index does not say what %s is", entry.Digest)
-		case entry.MediaType.IsIndex():
-			return nil, fmt.Errorf("its index lists another index, %s, and an index of images is needed", entry.Digest)
-		}
-	}
-	return manifest.Manifests, nil
-}
-
-// take sorts an entry in, and opens it if it is an image.
-func (i *indexReader) take(ctx context.Context, entry v1.Descriptor) error {
-	switch {
-	case attestation(entry):
-		described := describe(entry)
-		described.Of = describedOf(entry)
-		i.opened.attestations = append(i.opened.attestations, described)
-		return nil
-	case !entry.MediaType.IsImage():
-		i.opened.artifacts = append(i.opened.artifacts, describe(entry))
-		return nil
-	}
-	return i.add(ctx, entry)
-}
-
-// add opens the image of an entry if it is asked for. What for it is may be known
-// only then; and that it is no image, which an entry for a platform must be.
-func (i *indexReader) add(ctx context.Context, entry v1.Descriptor) error {
-	named := entry.Platform != nil && entry.Platform.OS != ""
-	if named && !i.wanted.takes(*entry.Platform) || i.seen[entry.Digest] {
-		return nil
-	}
-	img, err := i.open(ctx, entry)
-	var artifact *artifactError
-	switch {
-	case errors.As(err, &artifact) && !named:
-		i.seen[entry.Digest] = true
-		i.opened.artifacts = append(i.opened.artifacts, describe(entry))
-		return nil
-	case err != nil:
-		return err
-	case named:
-		img.platform = *entry.Platform // what runtimes choose by
-	case !i.wanted.takes(img.platform):
-		return nil
-	}
-	i.seen[entry.Digest] = true
-	i.opened.images = append(i.opened.images, img)
-	return nil
-}
-
-// open opens the image of an entry, after making sure that it is what the entry
-// promises.
-func (i *indexReader) open(ctx context.Context, entry v1.Descriptor) (Image, error) {
-	pinned := i.pinned.Context().Digest(entry.Digest.String())
-	subject, err := attest.NewSubject(pinned, pinned.String())
-	if err != nil {
-		return Image{}, err
-	}
-	if entry.Size > maxManifest {
-		return Image{}, fmt.Errorf("opening %s: its manifest has %d bytes, the limit is %d (4 MiB)", pinned, entry.Size, maxManifest)
-	}
-	descriptor, err := i.puller.Get(ctx, pinned)
-	if err != nil {
-		return Image{}, explain(ctx, pinned.String(), err)
-	}
-	if descriptor.MediaType != entry.MediaType || descriptor.Size != entry.Size {
-		return Image{}, fmt.Errorf("opening %s: its manifest is %d bytes of type %q, but its index says %d of %q",
-			pinned, descriptor.Size, plain.Line(string(descriptor.MediaType), 80), entry.Size, plain.Line(string(entry.MediaType), 80))
-	}
-	if err := unambiguous(descriptor); err != nil {
-		return Image{}, fmt.Errorf("opening %s: %w", pinned, err)
-	}
-	m, err := i.registry.readManifest(pinned.String(), descriptor)
-	if err != nil {
-		return Image{}, err
-	}
-	if i.total += entry.Size + m.manifest.Config.Size; i.total > maxRead {
-		return Image{}, fmt.Errorf("opening %s: with it, the manifests and configs of the index have over %d bytes (64 MiB)", pinned, maxRead)
-	}
-	return i.registry.ready(subject, m)
-}
-
-// attestation reports whether an entry is BuildKit's attestation of an image: it
-// says so, and it is for a platform that no runtime chooses. With one of the two
-// alone, an image would go unseen that a runtime may run.
+// attestation reports whether an entry says that it is BuildKit's attestation of an
+// image, and is for a platform that no runtime chooses.
 func attestation(entry v1.Descriptor) bool {
 	return entry.MediaType.IsImage() && entry.Annotations[referenceType] == "attestation-manifest" &&
 		entry.Platform != nil && entry.Platform.OS == "unknown" && entry.Platform.Architecture == "unknown"

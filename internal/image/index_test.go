@@ -10,9 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
@@ -77,11 +80,35 @@ func configured(t *testing.T, img v1.Image, os, architecture string) v1.Image {
 // attested is an entry of an attestation as BuildKit makes it.
 func attested(t *testing.T, host string, of v1.Descriptor) v1.Descriptor {
 	t.Helper()
-	e := entry(t, host, saying(t, "provenance of "+of.Digest.String()), "unknown/unknown")
+	statement := static.NewLayer([]byte("provenance of "+of.Digest.String()), "application/vnd.in-toto+json")
+	e := entry(t, host, imageOf(t, statement), "unknown/unknown")
 	e.Annotations = map[string]string{
 		"vnd.docker.reference.type":   "attestation-manifest",
 		"vnd.docker.reference.digest": of.Digest.String(),
 	}
+	return e
+}
+
+// disguised pushes an image under another media type of its config, and with another
+// config if one is given.
+func disguised(t *testing.T, host string, img v1.Image, configType types.MediaType, config, platform string) v1.Descriptor {
+	t.Helper()
+	e := entry(t, host, img, platform)
+	m, err := img.Manifest()
+	must(t, err)
+	m = m.DeepCopy()
+	m.Config.MediaType = configType
+	if config != "" {
+		layer := static.NewLayer([]byte(config), configType)
+		repository, err := name.NewRepository(host + "/app")
+		must(t, err)
+		must(t, remote.WriteLayer(repository, layer))
+		m.Config.Digest, m.Config.Size = hash([]byte(config)), int64(len(config))
+	}
+	raw, err := json.Marshal(m)
+	must(t, err)
+	push(t, host+"/app@"+hash(raw).String(), rawManifest(raw))
+	e.Digest, e.Size = hash(raw), int64(len(raw))
 	return e
 }
 
@@ -157,7 +184,6 @@ func TestAHostileIndexIsRefused(t *testing.T) {
 		change(&e)
 		return []v1.Descriptor{e}
 	}
-	chart := mutate.ConfigMediaType(saying(t, "chart"), "application/vnd.cncf.helm.config.v1+json")
 	attestation := attested(t, host, honestEntry)
 	inner := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: saying(t, "x")})
 	push(t, host+"/app:inner", inner)
@@ -185,7 +211,7 @@ func TestAHostileIndexIsRefused(t *testing.T) {
 		{"SHA-512", with(func(e *v1.Descriptor) {
 			e.Digest = v1.Hash{Algorithm: "sha512", Hex: strings.Repeat("0", 128)}
 		}), "want a sha256 digest"},
-		{"an artifact where an image is promised", []v1.Descriptor{entry(t, host, chart, "linux/amd64")}, "it holds an artifact of type"},
+		{"an artifact alone", []v1.Descriptor{disguised(t, host, saying(t, "x"), "application/vnd.cncf.helm.config.v1+json", `{"name":"x"}`, "linux/amd64")}, "it is an index of no images"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -272,6 +298,73 @@ func TestAnImageCannotHideAsAnAttestation(t *testing.T) {
 	}
 }
 
+// Whatever a runtime would run is an image, whatever type its config is said to have and
+// whatever the index calls it: Docker runs some types that are no image's, and containerd
+// looks at no type. What is surely none is an artifact, also for a platform.
+func TestWhatIsAnImageItsContentSays(t *testing.T) {
+	host := serve(t)
+	plainImage := entry(t, host, saying(t, "plain"), "linux/amd64")
+	hidden := configured(t, saying(t, "hidden"), "linux", "s390x")
+	nothing := configured(t, saying(t, "nothing"), "", "")
+	const custom = "application/vnd.example+json"
+	annotated := func(e v1.Descriptor) v1.Descriptor {
+		e.Annotations = map[string]string{"vnd.docker.reference.type": "attestation-manifest"}
+		e.ArtifactType = custom
+		return e
+	}
+	for name, c := range map[string]struct {
+		entry v1.Descriptor
+		opens string // besides linux/amd64; empty: it is an artifact
+	}{
+		"octets":                     {disguised(t, host, hidden, "application/octet-stream", "", ""), "linux/s390x"},
+		"JSON":                       {disguised(t, host, hidden, "application/json", "", ""), "linux/s390x"},
+		"HTML":                       {disguised(t, host, hidden, "text/html", "", ""), "linux/s390x"},
+		"no type":                    {disguised(t, host, hidden, "", "", ""), "linux/s390x"},
+		"the type of an empty one":   {disguised(t, host, hidden, "application/vnd.oci.empty.v1+json", "", ""), "linux/s390x"},
+		"any type":                   {annotated(disguised(t, host, hidden, custom, "", "")), "linux/s390x"},
+		"any type, with a platform":  {annotated(disguised(t, host, hidden, custom, "", "linux/arm64")), "linux/arm64"},
+		"layers alone":               {disguised(t, host, nothing, custom, "", "linux/arm64"), "linux/arm64"},
+		"other letters":              {disguised(t, host, hidden, custom, `{"Architecture":"s390x","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`, ""), "linux/s390x"},
+		"as an attestation":          {annotated(disguised(t, host, hidden, "application/vnd.oci.image.config.v1+json", "", "unknown/unknown")), "unknown/unknown"},
+		"an empty config":            {disguised(t, host, hidden, "application/vnd.oci.empty.v1+json", "{}", ""), ""},
+		"an index of SOCI":           {annotated(disguised(t, host, hidden, "application/vnd.amazon.soci.index.v2+json", "{}", "linux/amd64")), ""},
+		"a config of something else": {disguised(t, host, hidden, "application/json", `{"name":"x","os":"linux"}`, "linux/arm64"), ""},
+		"a config that is no JSON":   {disguised(t, host, hidden, custom, "name: x", ""), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pushIndex(t, host+"/app:1", plainImage, c.entry, c.entry)
+			opened, err := openAll(t, host+"/app:1")
+			must(t, err)
+			if got := platformsOf(t, opened); got != strings.TrimSpace("linux/amd64 "+c.opens) {
+				t.Errorf("opened %s, want %s besides linux/amd64", got, c.opens)
+			}
+			if c.opens == "" && !slices.Contains(opened.Artifacts(), about(c.entry, "")) {
+				t.Errorf("artifacts are %v", opened.Artifacts())
+			}
+		})
+	}
+}
+
+// An entry that is no image by its type, and one by what the registry has, is refused:
+// some runtimes go by the registry.
+func TestAnImageOfAnotherTypeIsRefused(t *testing.T) {
+	host := serve(t)
+	image := entry(t, host, saying(t, "x"), "linux/amd64")
+	other := entry(t, host, saying(t, "other"), "linux/arm64")
+	old := v1.Descriptor{MediaType: types.DockerManifestSchema1Signed, Size: 5, Digest: hash([]byte("hello"))}
+	for says, e := range map[string]v1.Descriptor{
+		`as "application/vnd.example", and that is the manifest of an image or an index`: {MediaType: "application/vnd.example", Size: other.Size, Digest: other.Digest},
+		"an image of Docker's first schema":                                              old,
+	} {
+		pushIndex(t, host+"/app:1", image, e)
+		_, err := openAll(t, host+"/app:1")
+		refused(t, err, says, e.Digest.String())
+		if fault.KindOf(err) != fault.Undecided {
+			t.Errorf("the kind of %v is %v", err, fault.KindOf(err))
+		}
+	}
+}
+
 func TestAJobThatEndsWhileAnIndexIsOpened(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	child := saying(t, "x")
@@ -321,7 +414,7 @@ func TestOpenAllOfAnIndex(t *testing.T) {
 	again := amd
 	again.Platform = &v1.Platform{OS: "linux", Architecture: "amd64", Variant: "v2"}
 	mute := entry(t, host, configured(t, saying(t, "mute"), "linux", "riscv64"), "")
-	chart := entry(t, host, mutate.ConfigMediaType(saying(t, "chart"), "application/vnd.cncf.helm.config.v1+json"), "")
+	chart := disguised(t, host, saying(t, "chart"), "application/vnd.cncf.helm.config.v1+json", `{"name":"chart"}`, "")
 	text := v1.Descriptor{MediaType: "text/plain", Size: 5, Digest: hash([]byte("hello"))}
 	attestation := attested(t, host, amd)
 	pushIndex(t, host+"/app:1", attestation, amd, text, arm, v6, v7, again, windows, mute, chart)
@@ -347,7 +440,7 @@ func TestOpenAllOfAnIndex(t *testing.T) {
 			if got := platformsOf(t, opened); got != test.opens {
 				t.Errorf("opened %s, want %s", got, test.opens)
 			}
-			if asked["1"] != 1 || asked[attestation.Digest.String()] != 0 {
+			if asked["1"] != 1 || asked[attestation.Digest.String()] != 1 {
 				t.Errorf("asked for %v", asked)
 			}
 			if test.opens == "linux/amd64" && asked[arm.Digest.String()] != 0 {

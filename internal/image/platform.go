@@ -47,6 +47,15 @@ func parsePlatforms(platforms []string) (*selection, error) {
 // everything reports whether no platform is left out.
 func (s *selection) everything() bool { return len(s.asked) == 0 }
 
+// wants reports whether a platform is asked for.
+func (s *selection) wants(have v1.Platform) bool {
+	return s.everything() || slices.ContainsFunc(s.asked, func(want v1.Platform) bool { return satisfies(have, want) })
+}
+
+func satisfies(have, want v1.Platform) bool {
+	return normal(have).Satisfies(normal(want)) || have.Satisfies(want)
+}
+
 // takes reports whether an image for a platform is asked for. Every call counts
 // as an offer.
 func (s *selection) takes(have v1.Platform) bool {
@@ -55,7 +64,7 @@ func (s *selection) takes(have v1.Platform) bool {
 	}
 	taken := s.everything()
 	for i, want := range s.asked {
-		if normal(have).Satisfies(normal(want)) || have.Satisfies(want) {
+		if satisfies(have, want) {
 			s.met[i], taken = true, true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/policy"
@@ -54,6 +55,9 @@ func (a *app) gateJob(ctx context.Context, v values, args []string) error {
 	if _, err := a.stdio.Out.Write(content); err != nil {
 		return err
 	}
+	c := waiver.Case{Subjects: []attest.Subject{x.subject}, Judged: pipeline.Judged(verdict)}
+	c.Findings, c.Scanned = x.Found()
+	a.tell(waivers.Unmatched(c, e.Now))
 	result := pipeline.Result{Subject: x.subject, Verdict: verdict}
 	if err := a.announce(v, result, true, report.GateSummary(x.subject, verdict), a.annotations(result)); err != nil {
 		return err

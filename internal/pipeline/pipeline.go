@@ -230,6 +230,7 @@ func (r *run) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.noteUnmatched()
 	r.warnIfMoved(ctx)
 	return ctx.Err()
 }

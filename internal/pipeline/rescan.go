@@ -42,6 +42,7 @@ func (r *run) rescan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.noteUnmatched()
 	return ctx.Err()
 }
 

@@ -4,8 +4,9 @@
 // (https://docs.oasis-open.org/csaf/csaf/v2.0).
 //
 // Only not_affected and fixed suppress a finding. Of several statements about one
-// finding, in one document or in many, the newest counts, and of those that are as
-// new as each other one that does not suppress.
+// finding, in one document or in many and in whichever format, the newest counts, and
+// of those that are as new as each other one that does not suppress. One without a
+// time could be the newest if it does not suppress, and the oldest if it does.
 package vex
 
 import (
@@ -17,9 +18,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"time"
+	"slices"
+	"strings"
 
-	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/plain"
@@ -32,25 +33,13 @@ const (
 
 // Document is what one author says.
 type Document struct {
-	name   string
-	digest string
-	body   []byte
-	source source
-}
-
-// source is a document of a format.
-type source interface {
-	// about returns what is said of a finding in an image.
-	about(f finding.Finding, image product) []statement
-}
-
-// statement is one thing that is said of a finding.
-type statement struct {
-	suppresses bool
-	reason     string
+	name       string
+	digest     string
+	body       []byte
 	author     string
-	at         time.Time // zero: unknown
-	document   string
+	csaf       bool
+	statements []statement
+	byID       map[string][]int // statements by the ids of their vulnerabilities, in lower case
 }
 
 // Load reads a file.
@@ -103,14 +92,21 @@ func Parse(name string, content []byte) (Document, error) {
 	var err error
 	switch {
 	case form.Context != "":
-		d.source, err = parseOpenVEX(content, d.digest)
+		d.author, d.statements, err = readOpenVEX(content)
 	case form.Document != nil:
-		d.source, err = parseCSAF(content, d.digest)
+		d.csaf = true
+		d.author, d.statements, err = readCSAF(content)
 	default:
 		err = errors.New("it is neither OpenVEX (@context) nor CSAF (document)")
 	}
 	if err != nil {
 		return Document{}, errors.New(plain.Line(err.Error(), maxText))
+	}
+	d.byID = map[string][]int{}
+	for i, st := range d.statements {
+		for _, id := range st.ids {
+			d.byID[strings.ToLower(id)] = append(d.byID[strings.ToLower(id)], i)
+		}
 	}
 	return d, nil
 }
@@ -125,20 +121,33 @@ func (d Document) Digest() string { return d.digest }
 func (d Document) Body() []byte { return d.body }
 
 // IsOpenVEX reports whether the document is OpenVEX, and not CSAF.
-func (d Document) IsOpenVEX() bool {
-	_, ok := d.source.(*openVEX)
-	return ok
+func (d Document) IsOpenVEX() bool { return !d.csaf }
+
+// on returns the statements on the vulnerability of a finding, by their places.
+func (d Document) on(f finding.Finding) []int {
+	var places []int
+	for _, id := range append([]string{f.ID}, f.Aliases...) {
+		places = append(places, d.byID[strings.ToLower(id)]...)
+	}
+	slices.Sort(places)
+	return slices.Compact(places)
 }
 
 // Suppression returns what the documents say of a finding in an image, nil if they
 // say nothing that suppresses it.
-func Suppression(documents []Document, f finding.Finding, s attest.Subject) *finding.Suppression {
-	image := productOf(s)
+func Suppression(documents []Document, f finding.Finding, img Image) *finding.Suppression {
+	s := subjectOf(f, img)
 	var newest *statement
+	var by Document
 	for _, d := range documents {
-		for _, st := range d.source.about(f, image) {
-			if newest == nil || st.at.After(newest.at) || st.at.Equal(newest.at) && !st.suppresses {
-				newest = &st
+		for _, i := range d.on(f) {
+			st := &d.statements[i]
+			sure := st.about(s)
+			if sure == impossible || st.suppresses && sure != certain {
+				continue
+			}
+			if newest == nil || st.after(*newest) {
+				newest, by = st, d
 			}
 		}
 	}
@@ -146,9 +155,17 @@ func Suppression(documents []Document, f finding.Finding, s attest.Subject) *fin
 		return nil
 	}
 	return &finding.Suppression{
-		Source: "vex", Reason: plain.Line(newest.reason, maxText), By: plain.Line(newest.author, maxText), Document: newest.document,
+		Source: "vex", Reason: plain.Line(newest.reason, maxText), By: plain.Line(by.author, maxText), Document: by.digest,
 	}
 }
 
-// identifiers returns the names of a finding's vulnerability.
-func identifiers(f finding.Finding) []string { return append([]string{f.ID}, f.Aliases...) }
+// after reports whether a statement goes before another one.
+func (st statement) after(other statement) bool {
+	switch {
+	case st.suppresses == other.suppresses:
+		return st.at.After(other.at)
+	case st.suppresses:
+		return !other.at.IsZero() && st.at.After(other.at)
+	}
+	return st.at.IsZero() || !st.at.Before(other.at)
+}

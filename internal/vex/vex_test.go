@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +55,25 @@ func TestOpenVEX(t *testing.T) {
 		{"another part of the image", []string{open("not_affected", inline, image, "pkg:npm/minimist@1.2.0")}, ""},
 		{"affected", []string{open("affected", `,"action_statement":"update"`, image, "")}, ""},
 		{"the package, of any version", []string{open("not_affected", inline, "pkg:npm/lodash", "")}, "not_affected: vulnerable_code_not_in_execute_path"},
+		{"another architecture", []string{open("fixed", "", image+"&arch=arm64", "")}, ""},
+		{"an architecture, and a tag of another", []string{open("fixed", "", image+"&arch=amd64&tag=2", "")}, ""},
+		{"something of the image that nobody knows", []string{open("fixed", "", image+"&color=red", "")}, ""},
+		{"a part of the package, as the product", []string{open("not_affected", inline, "pkg:npm/lodash", "pkg:npm/minimist")}, ""},
+		{"a folder of the package", []string{open("not_affected", inline, "pkg:npm/lodash@4.17.15#lib", "")}, ""},
+		{"a distribution that it is not of", []string{open("not_affected", inline, "pkg:npm/lodash@4.17.15?distro=debian-12", "")}, ""},
+		{"the architecture", []string{open("fixed", "", image+"&arch=amd64", "")}, "fixed"},
+		{"the architecture, the system and the tag", []string{open("fixed", "", image+"&tag=1&os=linux&arch=x86_64", "")}, "fixed"},
+		{"the package, in other letters", []string{open("fixed", "", "pkg:NPM/lodash@4%2E17%2E15", "")}, "fixed"},
+		{"an affected one of another time zone", []string{
+			at("2026-01-02", open("affected", `,"action_statement":"update"`, image, "")),
+			strings.Replace(open("fixed", "", image, ""), "2026-01-01T00:00:00Z", "2026-01-01T23:30:00-02:00", 1),
+		}, "fixed"},
+		{"an affected one without a time", []string{
+			open("fixed", "", image, ""), strings.Replace(open("affected", `,"action_statement":"update"`, image, ""), `"timestamp":"2026-01-01T00:00:00Z",`, "", 1),
+		}, ""},
+		{"a fixed one without a time", []string{
+			strings.Replace(open("fixed", "", image, ""), `"timestamp":"2026-01-01T00:00:00Z",`, "", 1), open("affected", `,"action_statement":"update"`, image, ""),
+		}, ""},
 		{"the image", []string{open("fixed", "", image, "")}, "fixed"},
 		{"the image by its tag", []string{open("fixed", "", "registry.example/team/app:1", "")}, "fixed"},
 		{"the image by its digest", []string{open("fixed", "", "registry.example/team/app@sha256:"+strings.Repeat("ab", 32), "")}, "fixed"},
@@ -73,19 +93,163 @@ func TestOpenVEX(t *testing.T) {
 }
 
 func TestCSAF(t *testing.T) {
+	const absent = "known_not_affected: component_not_present: it is not there"
 	for _, c := range []struct {
 		name, status, id, purl, want string
 	}{
 		{"affected", `"known_affected":["P"]`, "CVE-2020-8203", "pkg:npm/lodash@4.17.15", ""},
 		{"another package", `"known_not_affected":["P"]`, "CVE-2020-8203", "pkg:npm/lodash@4.17.16", ""},
 		{"another vulnerability", `"known_not_affected":["P"]`, "CVE-2020-8204", "pkg:npm/lodash@4.17.15", ""},
+		{"another image", `"known_not_affected":["P"]`, "CVE-2020-8203", "pkg:oci/other", ""},
+		{"another qualifier", `"known_not_affected":["P"]`, "CVE-2020-8203", "pkg:npm/lodash@4.17.15?distro=debian-12", ""},
 		{"both at once", `"known_not_affected":["P"],"under_investigation":["P"]`, "CVE-2020-8203", "pkg:npm/lodash@4.17.15", ""},
-		{"not affected", `"known_not_affected":["P"]`, "CVE-2020-8203", "pkg:npm/lodash@4.17.15", "known_not_affected: component_not_present: it is not there"},
+		{"not affected", `"known_not_affected":["P"]`, "CVE-2020-8203", "pkg:npm/lodash@4.17.15", absent},
+		{"escaped", `"known_not_affected":["P"]`, "CVE-2020-8203", "pkg:npm/lodash@4%2E17.15", absent},
+		{"in any version", `"known_not_affected":["P"]`, "CVE-2020-8203", "pkg:npm/lodash", absent},
+		{"the image", `"known_not_affected":["P"]`, "CVE-2020-8203", "pkg:oci/app?repository_url=registry.example%2Fteam%2Fapp&arch=amd64", absent},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			suppressed(t, []string{advisory(c.status, c.id, c.purl)}, c.want, "Example")
 		})
 	}
+}
+
+// TestProductsOfCSAF: a product may be a package, a branch, or a package as part of another product.
+func TestProductsOfCSAF(t *testing.T) {
+	const lodash = `{"name":"l","product_id":"L","product_identification_helper":{"purl":"pkg:npm/lodash@4.17.15"}}`
+	related := func(whole string) string {
+		return `{"full_product_names":[` + lodash + `,{"name":"w","product_id":"W"` + whole + `}],"relationships":[{"category":"default_component_of",` +
+			`"full_product_name":{"name":"l in w","product_id":"P"},"product_reference":"L","relates_to_product_reference":"W"}]}`
+	}
+	const want = "known_not_affected: component_not_present: it is not there"
+	for name, c := range map[string]struct{ tree, want string }{
+		"part of another image":    {related(`,"product_identification_helper":{"purl":"pkg:oci/other"}`), ""},
+		"part of a package":        {related(`,"product_identification_helper":{"purl":"pkg:npm/parent@1"}`), ""},
+		"part of a name":           {related(""), ""},
+		"part of a system":         {related(`,"product_identification_helper":{"cpe":"cpe:/o:redhat:enterprise_linux:9::baseos"}`), ""},
+		"part of nothing":          {strings.Replace(related(""), `"relates_to_product_reference":"W"`, `"relates_to_product_reference":"X"`, 1), ""},
+		"no such product":          {`{"full_product_names":[` + lodash + `]}`, ""},
+		"part of the image":        {related(`,"product_identification_helper":{"purl":"pkg:oci/app"}`), want},
+		"in a branch of a branch":  {`{"branches":[{"category":"vendor","name":"v","branches":[{"category":"product_name","name":"n","product":` + strings.Replace(lodash, `"L"`, `"P"`, 1) + `}]}]}`, want},
+		"with several identifiers": {`{"full_product_names":[{"name":"l","product_id":"P","product_identification_helper":{"purls":["pkg:npm/other","pkg:npm/lodash"]}}]}`, want},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := advisory(`"known_not_affected":["P"]`, "CVE-2020-8203", "pkg:npm/x")
+			start, end := strings.Index(text, `{"full_product_names"`), strings.Index(text, ",\n\"vulnerabilities\"")
+			suppressed(t, []string{text[:start] + c.tree + text[end:]}, c.want, "Example")
+		})
+	}
+}
+
+// TestBothFormats: the newest statement counts, in whichever format.
+func TestBothFormats(t *testing.T) {
+	const purl, inline = "pkg:npm/lodash@4.17.15", `,"justification":"vulnerable_code_not_in_execute_path"`
+	csaf := func(day, status string) string { return at(day, advisory(`"`+status+`":["P"]`, "CVE-2020-8203", purl)) }
+	ours := func(day, status, more string) string { return at(day, open(status, more, purl, "")) }
+	for name, c := range map[string]struct {
+		documents    []string
+		want, author string
+	}{
+		"a newer CSAF takes it back":         {[]string{ours("2026-01-01", "not_affected", inline), csaf("2026-02-01", "known_affected")}, "", ""},
+		"a newer CSAF looks into it":         {[]string{ours("2026-01-01", "not_affected", inline), csaf("2026-02-01", "under_investigation")}, "", ""},
+		"a newer OpenVEX takes it back":      {[]string{csaf("2026-01-01", "fixed"), ours("2026-02-01", "affected", `,"action_statement":"update"`)}, "", ""},
+		"at one time":                        {[]string{csaf("2026-01-01", "known_affected"), ours("2026-01-01", "not_affected", inline)}, "", ""},
+		"at one time, the other way around":  {[]string{ours("2026-01-01", "not_affected", inline), csaf("2026-01-01", "known_affected")}, "", ""},
+		"an older CSAF does not take it":     {[]string{csaf("2026-01-01", "known_affected"), ours("2026-02-01", "fixed", "")}, "fixed", "security@example.com"},
+		"a newer CSAF says that it is fixed": {[]string{ours("2026-01-01", "affected", `,"action_statement":"update"`), csaf("2026-02-01", "fixed")}, "fixed: component_not_present: it is not there", "Example"},
+	} {
+		t.Run(name, func(t *testing.T) { suppressed(t, c.documents, c.want, c.author) })
+	}
+}
+
+// TestImageAndIndex: an image is asked for as itself and as its index at once, so that the newest statement on either
+// counts; without a platform, none that names one is certain.
+func TestImageAndIndex(t *testing.T) {
+	image, index := "registry.example/team/app@sha256:"+strings.Repeat("ab", 32), "registry.example/team/app@sha256:"+strings.Repeat("cd", 32)
+	var documents []vex.Document
+	for _, text := range []string{
+		at("2026-01-01", open("fixed", "", index, "")), at("2026-02-01", open("affected", `,"action_statement":"update"`, image, "")),
+	} {
+		d, err := vex.Parse("v.json", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, d)
+	}
+	found := finding.Finding{ID: "CVE-2020-8203", Package: finding.Package{PURL: "pkg:npm/lodash@4.17.15"}}
+	if got := vex.Suppression(documents, found, vex.NewImage("linux/amd64", named(t, image), named(t, index))); got != nil {
+		t.Errorf("a newer statement on the image does not count: %+v", got)
+	}
+	if got := vex.Suppression(documents[:1], found, vex.NewImage("linux/amd64", named(t, image), named(t, index))); got == nil {
+		t.Error("a statement on the index does not count")
+	}
+	d, err := vex.Parse("v.json", []byte(open("fixed", "", "pkg:oci/app?arch=amd64", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := vex.Suppression([]vex.Document{d}, found, vex.NewImage("", named(t, image))); got != nil {
+		t.Errorf("an image for nobody knows what is one for amd64: %+v", got)
+	}
+}
+
+// TestUnmatched: what is about nothing that was found is told with what comes near, in bounded number.
+func TestUnmatched(t *testing.T) {
+	digest := "registry.example/team/app@sha256:" + strings.Repeat("ab", 32)
+	images := []vex.Scanned{{Image: vex.NewImage("linux/amd64", named(t, digest)), Findings: []finding.Finding{
+		{ID: "GHSA-p6mc-m468-83gw", Aliases: []string{"CVE-2020-8203"}, Package: finding.Package{Name: "lodash", Version: "4.17.15", PURL: "pkg:npm/lodash@4.17.15"}},
+	}}}
+	var many strings.Builder
+	many.WriteString(strings.TrimSuffix(open("fixed", "", "pkg:npm/lodash", ""), "]}"))
+	for i := range 20_000 {
+		fmt.Fprintf(&many, `,{"vulnerability":{"name":"CVE-1999-%d"},"products":[{"@id":"pkg:npm/a"}],"status":"fixed"}`, 100_000+i)
+	}
+	for name, c := range map[string]struct {
+		document string
+		want     []string
+	}{
+		"matched":            {open("fixed", "", "pkg:npm/lodash", ""), nil},
+		"matched, and loses": {open("affected", `,"action_statement":"update"`, "pkg:npm/lodash", ""), nil},
+		"another version": {open("fixed", "", "pkg:npm/lodash@4.17.16", ""), []string{
+			"v.json: the statement on CVE-2020-8203 about pkg:npm/lodash@4.17.16 matched nothing: CVE-2020-8203 was found in lodash 4.17.15",
+		}},
+		"a slip of the pen": {strings.Replace(open("fixed", "", "pkg:npm/lodash", ""), "8203", "8230", 1), []string{
+			"v.json: the statement on CVE-2020-8230 about pkg:npm/lodash matched nothing: did you mean CVE-2020-8203, found in lodash 4.17.15?",
+		}},
+		"nothing like it": {strings.Replace(open("fixed", "", "pkg:npm/lodash", "pkg:npm/x"), "CVE-2020-8203", "CVE-1999-0001", 1), []string{
+			"v.json: the statement on CVE-1999-0001 about pkg:npm/x in pkg:npm/lodash matched nothing",
+		}},
+		"CSAF": {advisory(`"known_not_affected":["P"]`, "CVE-2020-8203", "pkg:npm/x"), []string{
+			"v.json: the statement on CVE-2020-8203 about pkg:npm/x matched nothing: CVE-2020-8203 was found in lodash 4.17.15",
+		}},
+		"very many": {many.String() + "]}", []string{
+			"v.json: the statement on CVE-1999-100000 about pkg:npm/a matched nothing", "v.json: the statement on CVE-1999-100001 about pkg:npm/a matched nothing",
+			"v.json: the statement on CVE-1999-100002 about pkg:npm/a matched nothing", "v.json: the statement on CVE-1999-100003 about pkg:npm/a matched nothing",
+			"v.json: the statement on CVE-1999-100004 about pkg:npm/a matched nothing", "v.json: 19995 more statements matched nothing",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := vex.Parse("v.json", []byte(c.document))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := vex.Unmatched([]vex.Document{d}, images); !slices.Equal(got, c.want) {
+				t.Errorf("have %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+func named(t *testing.T, digest string) attest.Subject {
+	t.Helper()
+	d, err := name.NewDigest(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := attest.NewSubject(d, digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func suppressed(t *testing.T, texts []string, want, author string) {
@@ -110,15 +274,15 @@ func suppressed(t *testing.T, texts []string, want, author string) {
 		ID: "GHSA-p6mc-m468-83gw", Aliases: []string{"CVE-2020-8203"},
 		Package: finding.Package{Name: "lodash", Version: "4.17.15", PURL: "pkg:npm/lodash@4.17.15"},
 	}
-	got := vex.Suppression(documents, lodash, s)
+	got := vex.Suppression(documents, lodash, vex.NewImage("linux/amd64", s))
 	if want == "" {
 		if got != nil {
 			t.Errorf("suppressed: %+v", got)
 		}
 		return
 	}
-	if expected := (finding.Suppression{Source: "vex", Reason: want, By: author, Document: documents[0].Digest()}); got == nil || *got != expected {
-		t.Errorf("want %+v, have %+v", expected, got)
+	if got == nil || got.Source != "vex" || got.Reason != want || got.By != author || !slices.ContainsFunc(documents, func(d vex.Document) bool { return d.Digest() == got.Document }) {
+		t.Errorf("want %q by %s, have %+v", want, author, got)
 	}
 }
 
@@ -168,7 +332,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		got := vex.Suppression([]vex.Document{d}, finding.Finding{ID: "x", Package: finding.Package{PURL: "pkg:npm/lodash"}}, s)
+		got := vex.Suppression([]vex.Document{d}, finding.Finding{ID: "x", Package: finding.Package{PURL: "pkg:npm/lodash"}}, vex.NewImage("", s))
 		if got != nil && (len(got.Reason) > 600 || len(got.By) > 600) {
 			t.Errorf("%d and %d bytes", len(got.Reason), len(got.By))
 		}

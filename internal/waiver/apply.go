@@ -34,10 +34,7 @@ func (f File) Suppression(found finding.Finding, s attest.Subject, now time.Time
 // empty: then only a waiver of the policy for any package is for it.
 func (f File) Violation(policy, id, resource string, s attest.Subject, now time.Time) *finding.Suppression {
 	for _, e := range f.entries {
-		named := e.Policy != "" && (e.Policy == policy || e.Policy == shortName(policy) || e.Policy == id)
-		named = named || e.Vulnerability != "" && strings.EqualFold(e.Vulnerability, id)
-		name, version, _ := strings.Cut(resource, " ")
-		if named && e.about(s) && now.Before(e.until) && matchesAny(e.pkg, name, name+"@"+version, resource) {
+		if e.forgives(policy, id, resource) && e.about(s) && now.Before(e.until) {
 			until := e.until
 			return &finding.Suppression{
 				Source: "waiver", Reason: plain.Line(e.Reason, maxText), By: plain.Line(e.Approver, maxText), Until: &until, Document: f.digest,
@@ -45,6 +42,14 @@ func (f File) Violation(policy, id, resource string, s attest.Subject, now time.
 		}
 	}
 	return nil
+}
+
+// forgives reports whether a waiver is for a violation of a policy.
+func (e Entry) forgives(policy, id, resource string) bool {
+	named := e.Policy != "" && (e.Policy == policy || e.Policy == shortName(policy) || e.Policy == id)
+	named = named || e.Vulnerability != "" && strings.EqualFold(e.Vulnerability, id)
+	name, version, _ := strings.Cut(resource, " ")
+	return named && matchesAny(e.pkg, name, name+"@"+version, resource)
 }
 
 // shortName returns a policy's name without its folder, its ending and the mark of

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,15 +74,50 @@ func (f forging) strangers(form, image string, n int) [][]byte {
 
 func (f forging) attach(form, image string, contents ...[]byte) {
 	f.t.Helper()
+	f.attachAs(form, image, typeOfOurOwn, contents...)
+}
+
+// attachAs attaches things whose annotations say that they are of a type.
+func (f forging) attachAs(form, image, claims string, contents ...[]byte) {
+	f.t.Helper()
 	if form == "att" {
-		if err := world.AttachLayers(f.t.Context(), image, typeOfOurOwn, contents); err != nil {
+		if err := world.AttachLayers(f.t.Context(), image, claims, contents); err != nil {
 			f.t.Fatal(err)
 		}
 		return
 	}
 	for _, content := range contents {
-		f.refer(image, world.BundleType, content)
+		if err := world.AttachReferrer(f.t.Context(), image, claims, world.BundleType, content); err != nil {
+			f.t.Fatal(err)
+		}
 	}
+}
+
+// attachClaiming attaches bundles of which the registry has less than they claim.
+func (f forging) attachClaiming(image string, n int, size int64) {
+	f.t.Helper()
+	for i := range n {
+		if err := world.AttachClaiming(f.t.Context(), image, world.BundleType, fmt.Appendf(nil, `{"number":%d}`, i), size); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// scans returns a clean scan and a later one with critical findings.
+func (f forging) scans(form, image string) (clean, critical []byte) {
+	f.t.Helper()
+	sign := func(scan string) []byte {
+		return f.encode(form, f.sign(f.signer, world.PayloadType, statement(image, typeVuln, scan)))
+	}
+	return sign(scanOf("2026-01-01", 0)), sign(scanOf("2026-02-01", 1))
+}
+
+// withJunk returns an envelope with a second signature, which nobody made.
+func (f forging) withJunk(e world.Envelope) world.Envelope {
+	f.t.Helper()
+	junk := f.sign(f.stranger, world.PayloadType, []byte("{}"))
+	e.Signatures = append(slices.Clone(e.Signatures), junk.Signatures...)
+	return e
 }
 
 func (f forging) refer(image, artifactType string, content []byte) {

@@ -29,7 +29,7 @@ func (f forgery) asked(r reader, form string) string {
 	case "tester":
 		return "tester -image IMAGE -log-level error -policy scan.yaml"
 	}
-	return "cosign verify-attestation IMAGE --type vuln --key cosign.pub --insecure-ignore-tlog --policy clean.rego"
+	return strings.Replace(r.command(byKey, form, false), "--type TYPE", "--type vuln", 1) + " --policy clean.rego"
 }
 
 // policyFiles writes what scans are judged by.
@@ -79,7 +79,7 @@ func (f forging) ours(forged forgery, got outcome) string {
 	switch {
 	case forged.believed:
 		want = 0
-	case forged.scans:
+	case forged.scans && !forged.unread:
 		want = 3
 	}
 	if got.code != want {
@@ -88,10 +88,10 @@ func (f forging) ours(forged forgery, got outcome) string {
 	if got.code == 0 {
 		return "accepts"
 	}
-	reasons := regexp.MustCompile(`is not believed: (.*)|(?m)^ +deny +(.*)$`).FindAllStringSubmatch(got.stdout, -1)
+	reasons := regexp.MustCompile(`is not believed: (.*)|(?m)^ +deny +(.*)$|(?m)^ +(something attached was not read.*)$`).FindAllStringSubmatch(got.stdout, -1)
 	var said []string
 	for _, reason := range reasons {
-		said = append(said, plainDigests(reason[1]+reason[2]))
+		said = append(said, plainDigests(strings.Join(reason[1:], "")))
 	}
 	slices.Sort(said)
 	if said = slices.Compact(said); len(said) == 0 {

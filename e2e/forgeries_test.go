@@ -46,6 +46,7 @@ type forgery struct {
 	form     string // the only one in which it is tried, or empty
 	believed bool   // whether there is something that Hallmark should believe
 	scans    bool   // whether a policy about scans is asked
+	unread   bool   // whether something is there that cannot be read
 	attach   func(f forging, form, image string)
 }
 
@@ -96,12 +97,30 @@ func forgeries() []forgery {
 		{name: "a genuine bundle that says it is something else", form: "bundle", attach: func(f forging, form, image string) {
 			f.refer(image, "application/vnd.example.sbom", f.encode(form, f.genuine(image)))
 		}},
+		{name: "a junk signature beside the signer's", believed: true, attach: one(func(f forging, image string) world.Envelope { return f.withJunk(f.genuine(image)) })},
 		{name: "an old clean scan beside a new one with critical findings", scans: true, form: "att", attach: func(f forging, form, image string) {
-			var scans [][]byte
-			for _, scan := range []string{scanOf("2026-01-01", 0), scanOf("2026-02-01", 1)} {
-				scans = append(scans, f.encode(form, f.sign(f.signer, world.PayloadType, statement(image, typeVuln, scan))))
-			}
-			f.attach(form, image, scans...)
+			clean, critical := f.scans(form, image)
+			f.attachAs(form, image, typeVuln, clean, critical)
+		}},
+		{name: "the same, and the annotations say that they are something else", scans: true, form: "att", attach: func(f forging, form, image string) {
+			clean, critical := f.scans(form, image)
+			f.attach(form, image, clean, critical)
+		}},
+		{name: "the same, and the old one has a junk signature besides", scans: true, form: "att", attach: func(f forging, form, image string) {
+			_, critical := f.scans(form, image)
+			old := f.withJunk(f.sign(f.signer, world.PayloadType, statement(image, typeVuln, scanOf("2026-01-01", 0))))
+			f.attachAs(form, image, typeVuln, f.encode(form, old), critical)
+		}},
+		{name: "an old clean scan, 1,001 of another key, and a new scan with critical findings", scans: true, form: "bundle", attach: func(f forging, form, image string) {
+			clean, critical := f.scans(form, image)
+			f.attachAs(form, image, typeVuln, clean)
+			f.attach(form, image, f.strangers(form, image, 1001)...)
+			f.attachAs(form, image, typeVuln, critical)
+		}},
+		{name: "an old clean scan beside bundles of 640 MiB that cannot be read", scans: true, unread: true, form: "bundle", attach: func(f forging, form, image string) {
+			clean, _ := f.scans(form, image)
+			f.attachAs(form, image, typeVuln, clean)
+			f.attachClaiming(image, 5, 128<<20)
 		}},
 	}
 }

@@ -76,7 +76,7 @@ func (a *app) jobFacts() json.RawMessage {
 // evidence is what the gate decides on, of an image that was examined. The image's
 // configuration is fetched only where a policy reads it.
 func (a *app) evidence(ctx context.Context, x examined, asked []policy.Policy) (policy.Evidence, error) {
-	e := policy.Evidence{Verified: x.Verified, Now: time.Now(), Image: pipeline.ImageOf(image.Facts{Subject: x.subject}), CI: a.jobFacts()}
+	e := policy.Evidence{Verified: x.Verified, NotRead: x.NotRead, Now: time.Now(), Image: pipeline.ImageOf(image.Facts{Subject: x.subject}), CI: a.jobFacts()}
 	for _, p := range asked {
 		if p.ReadsConfig() {
 			facts, err := x.registry.Facts(ctx, x.subject)

@@ -15,6 +15,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/advisory"
 	"github.com/hallmark-ci/hallmark/internal/cli"
 	"github.com/hallmark-ci/hallmark/internal/sign"
+	"github.com/hallmark-ci/hallmark/internal/sigstoretest"
 )
 
 // The scripts in testdata/script use the program as a user does: each runs it
@@ -41,14 +42,15 @@ const password = "correct horse"
 
 func TestScripts(t *testing.T) {
 	waitTogether(t)
-	shared, keyless := materials(t), serveKeyless(t)
+	shared := materials(t)
+	sigstore := serveSigstore(t, shared)
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		ContinueOnError:     true,
 		Cmds:                commands(),
-		Setup:               func(env *testscript.Env) error { return setUp(env, shared, keyless) },
+		Setup:               func(env *testscript.Env) error { return setUp(env, shared, sigstore) },
 	})
 }
 
@@ -66,8 +68,8 @@ func waitTogether(t *testing.T) {
 	}
 }
 
-// materials makes what all scripts share and none changes: two key pairs, and
-// the vulnerability databases that the script command database knows.
+// materials makes what all scripts share and none changes: two key pairs, the
+// vulnerability databases that the script command database knows.
 func materials(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -101,8 +103,8 @@ func write(t *testing.T, path string, content []byte) {
 }
 
 // setUp gives a script the keys, the password, a cache of its own and a world.
-func setUp(env *testscript.Env, shared string, keyless keyless) error {
-	for _, name := range []string{"cosign.key", "cosign.pub", "other.key", "other.pub"} {
+func setUp(env *testscript.Env, shared string, sigstore *sigstoretest.Server) error {
+	for _, name := range []string{"cosign.key", "cosign.pub", "other.key", "other.pub", "sigstore-root.json", "root-without-log.json", "job.token"} {
 		content, err := os.ReadFile(filepath.Join(shared, name))
 		if err != nil {
 			return err
@@ -114,9 +116,9 @@ func setUp(env *testscript.Env, shared string, keyless keyless) error {
 	env.Setenv(sign.PasswordVariable, password)
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 	env.Setenv("DB", filepath.Join(shared, "fresh"))
-	env.Setenv("SIGSTORE", keyless.server.URL)
-	env.Setenv("TRUSTED_ROOT", keyless.root)
-	w := &world{shared: shared, keyless: keyless}
+	env.Setenv("SIGSTORE", sigstore.URL)
+	env.Setenv("TRUSTED_ROOT", filepath.Join(shared, "root-without-log.json"))
+	w := &world{shared: shared, sigstore: sigstore}
 	env.Values[worldKey{}] = w
 	env.Defer(w.close)
 	return nil

@@ -16,14 +16,16 @@ import (
 
 // world is what one script acts on.
 type world struct {
-	shared  string // the folder of materials
-	keyless keyless
-	gateway *gateway
-	server  *httptest.Server
-	subject name.Digest   // what was pushed last
-	stalled *misbehaviour // the fault that was set last
-	running *exec.Cmd     // what was signalled last
-	served  []*httptest.Server
+	shared   string // the folder of materials
+	sigstore *sigstoretest.Server
+	gateway  *gateway
+	server   *httptest.Server
+	subject  name.Digest   // what was pushed last
+	stalled  *misbehaviour // the fault that was set last
+	running  *exec.Cmd     // what was signalled last
+	served   []*httptest.Server
+
+	remembered []attachedThing // what was attached at one time
 }
 
 type worldKey struct{}

@@ -58,7 +58,7 @@ func Examine(ctx context.Context, from Lister, s attest.Subject, trust verify.Tr
 func (e Examination) Complete(need policy.Need) error {
 	for _, n := range e.NotRead {
 		if policy.EffectOf(need, n.Place) != policy.Stands {
-			return fault.WithHint(fault.Undecidedf("%s was not read, and it may be what is needed: %w", plain.Count(len(e.NotRead), "attached thing"), n.Why),
+			return fault.WithHint(fault.Undecidedf("%d of what is attached could not be read, and any of it may be what is needed: %w", len(e.NotRead), n.Why),
 				"%s", cmp.Or(fault.HintOf(n.Why), "run again; if it stays so, hallmark inspect names what is attached: remove what cannot be read"))
 		}
 	}

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
@@ -78,8 +80,8 @@ func VerifiedTable(verified []verify.Verified, rejected []pipeline.Rejection, st
 	t := &text{style: style}
 	t.out.Write(Listing(rows, style))
 	for _, r := range rejected {
-		t.line(fmt.Sprintf("  %s %s is not believed: %s", plain.Line(attest.ShortType(r.ClaimedType), 60),
-			plain.Line(shortDigest(r.Digest), 60), plain.Line(r.Reason.Error(), textLimit)))
+		name := strings.TrimSpace(plain.Line(attest.ShortType(r.ClaimedType), 60) + " " + plain.Line(shortDigest(r.Digest), 60))
+		t.line(fmt.Sprintf("  %s is not believed: %s", cmp.Or(name, "what is attached besides"), plain.Line(r.Reason.Error(), textLimit)))
 	}
 	return t.out.Bytes()
 }

@@ -111,6 +111,16 @@ func AttachLayers(ctx context.Context, image, predicateType string, layers [][]b
 
 // AttachReferrer lets a manifest of a type refer to a pinned image.
 func AttachReferrer(ctx context.Context, image, predicateType, artifactType string, layer []byte) error {
+	return attachReferrer(ctx, image, predicateType, artifactType, layer, int64(len(layer)))
+}
+
+// AttachClaiming is AttachReferrer for a layer of which the manifest says that it has
+// so many bytes.
+func AttachClaiming(ctx context.Context, image, artifactType string, layer []byte, size int64) error {
+	return attachReferrer(ctx, image, "", artifactType, layer, size)
+}
+
+func attachReferrer(ctx context.Context, image, predicateType, artifactType string, layer []byte, size int64) error {
 	digest, err := name.NewDigest(image)
 	if err != nil {
 		return err
@@ -130,6 +140,7 @@ func AttachReferrer(ctx context.Context, image, predicateType, artifactType stri
 	if err != nil {
 		return err
 	}
+	d.Size = size
 	m.Layers = []v1.Descriptor{d}
 	return put(ctx, digest.Context(), "", m)
 }

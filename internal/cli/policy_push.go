@@ -26,7 +26,8 @@ func (a *app) policyPush() *cobra.Command {
 }
 
 // policyPushJob writes the set under its digest, signs it, and only then lets the
-// tag name it: nobody who asks for the tag ever gets what is not signed.
+// tag name it: nobody who asks for the tag ever gets what is not signed. The signature
+// says in which repository the set is, and for which tag it was made.
 func (a *app) policyPushJob(ctx context.Context, v values, args []string) error {
 	reference := strings.TrimPrefix(args[len(args)-1], inRegistry)
 	access, err := a.access(v)
@@ -58,7 +59,7 @@ func (a *app) policyPushJob(ctx context.Context, v values, args []string) error 
 	if err != nil {
 		return err
 	}
-	result, err := pipeline.Sign(ctx, digest.String(), rooms)
+	result, err := pipeline.SignVersion(ctx, digest.String(), tag.TagStr(), rooms)
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (a *app) policyPushJob(ctx context.Context, v values, args []string) error 
 		return err
 	}
 	a.tell(append(traps, result.Notes...))
-	_, err = fmt.Fprintf(a.stdio.Out, "%s\n  signed by %s\n", result.Subject, result.Signed)
+	_, err = fmt.Fprintf(a.stdio.Out, "%s\n  signed by %s\n  as version %s of %s\n", result.Subject, result.Signed, tag.TagStr(), result.Subject.Repository())
 	return err
 }
 

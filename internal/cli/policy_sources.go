@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
-
 	"github.com/hallmark-ci/hallmark/internal/artifact"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/fetch"
@@ -150,8 +148,16 @@ func (r *policyReader) pull(ctx context.Context, source string) error {
 		return notLoaded(source, err)
 	}
 	signatures, bundles := store.NewSignatures(connection.RemoteOptions(), nil), store.NewBundles(connection, nil)
-	if _, err := pipeline.SignedBy(ctx, subject, signatures, bundles, trust); err != nil {
+	signed, err := pipeline.ImageSignatures(ctx, subject, signatures, bundles, trust)
+	if err != nil {
 		return fault.WithHint(notLoaded(source, err), "hallmark policy push signs; policy-key, or policy-identity and policy-oidc-issuer, say whose signature counts")
+	}
+	meant, err := r.meant(reference, access)
+	if err != nil {
+		return err
+	}
+	if err := meant.check(signed); err != nil {
+		return notLoaded(source, err)
 	}
 	files, err := registry.Files(ctx, subject)
 	if err != nil {
@@ -162,7 +168,7 @@ func (r *policyReader) pull(ctx context.Context, source string) error {
 			return err
 		}
 	}
-	if _, err := name.NewDigest(reference, access.NameOptions()...); err != nil {
+	if meant.version != "" {
 		r.app.note("%s is %s now; a tag can move, and the digest cannot", plain.Line(source, maxMessage/3), subject)
 	}
 	return nil

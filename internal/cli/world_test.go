@@ -12,6 +12,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/hallmark-ci/hallmark/internal/sigstoretest"
 )
 
 // world is what one script acts on.

@@ -38,6 +38,9 @@ func Merge(scans []PlatformScan) Scan {
 		if i == 0 {
 			merged.Scanner, merged.Database, merged.Started, merged.Finished = s.Scan.Scanner, s.Scan.Database, s.Scan.Started, s.Scan.Finished
 		}
+		if s.Scan.Database.Built.Before(merged.Database.Built) {
+			merged.Database = s.Scan.Database // the oldest says how old the whole is
+		}
 		if s.Scan.Started.Before(merged.Started) {
 			merged.Started = s.Scan.Started
 		}

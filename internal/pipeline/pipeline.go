@@ -58,7 +58,7 @@ type Scanner interface {
 // Signer signs statements, and images themselves.
 type Signer interface {
 	Sign(ctx context.Context, st attest.Statement) (attest.Envelope, error)
-	SignImage(ctx context.Context, s attest.Subject) (attest.Signature, error)
+	SignImage(ctx context.Context, s attest.Subject, version string) (attest.Signature, error)
 }
 
 // Store attaches envelopes to an image and lists what is attached in its format.

@@ -20,7 +20,14 @@ type SignatureStore interface {
 // the stores: as the signature that cosign reads, and as a bundle that says the
 // same. The result names the signer, as read back and verified.
 func Sign(ctx context.Context, reference string, rooms Rooms) (Result, error) {
+	return SignVersion(ctx, reference, "", rooms)
+}
+
+// SignVersion is Sign, for a version: the signature says which, and replaces only this
+// signer's earlier one for the same.
+func SignVersion(ctx context.Context, reference, version string, rooms Rooms) (Result, error) {
 	r := newRun(Job{Reference: reference, Push: true}, rooms)
+	r.version = version
 	if err := r.resolve(ctx); err != nil {
 		return r.result, err
 	}
@@ -32,8 +39,8 @@ func Sign(ctx context.Context, reference string, rooms Rooms) (Result, error) {
 	return r.result, err
 }
 
-// signImage leaves a signature of the subject. There is one for each signer: a new
-// one replaces this signer's earlier one.
+// signImage leaves a signature of the subject. There is one for each signer and version:
+// a new one replaces this signer's earlier one.
 func (r *run) signImage(ctx context.Context) (signer string, err error) {
 	end := r.stage("sign")
 	defer func() { end("the image itself", err) }()
@@ -53,12 +60,12 @@ func (r *run) signImage(ctx context.Context) (signer string, err error) {
 // signTag writes the signature that every cosign reads.
 func (r *run) signTag(ctx context.Context) (string, error) {
 	subject := r.result.Subject
-	signature, err := r.Signer.SignImage(ctx, subject)
+	signature, err := r.Signer.SignImage(ctx, subject, r.version)
 	if err != nil {
 		return "", err
 	}
 	mine := func(other attest.Signature) bool {
-		return r.Own.WroteSignature(other, subject)
+		return r.Own.WroteSignature(other, subject) && attest.LabelOf(other.Payload).Version == r.version
 	}
 	if err := r.Signatures.Attach(ctx, subject, signature, mine); err != nil {
 		return "", err
@@ -84,17 +91,27 @@ func (r *run) signTag(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("verifying the signature of %s: %w", subject, refusal)
 }
 
+// mineOfVersion reports whether an envelope is this signer's signature for the version.
+func (r *run) mineOfVersion(e attest.Envelope) bool {
+	statement, err := attest.ParseStatement(e.Payload())
+	return err == nil && r.wrote(e) && statement.Label(r.result.Subject).Version == r.version
+}
+
 // signBundle writes the signature as a statement without a predicate.
 func (r *run) signBundle(ctx context.Context, s Store) (string, error) {
 	subject := r.result.Subject
-	statement := attest.NewStatement(subject, attest.Predicate{Type: attest.TypeSignature, Body: []byte("{}")})
+	predicate, err := attest.SigningPredicate(r.version)
+	if err != nil {
+		return "", err
+	}
+	statement := attest.NewStatement(subject, predicate)
 	statement.Type = s.StatementType()
 	envelope, err := r.Signer.Sign(ctx, statement)
 	if err != nil {
 		return "", err
 	}
 	signed := store.Signed{PredicateType: attest.TypeSignature, Envelope: envelope}
-	receipt, err := r.attachOnce(ctx, s, []store.Signed{signed}, r.wrote)
+	receipt, err := r.attachOnce(ctx, s, []store.Signed{signed}, r.mineOfVersion)
 	if err != nil {
 		return "", err
 	}

@@ -11,16 +11,34 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/verify"
 )
 
+// ImageSignature is a signature of an image itself, by an accepted signer.
+type ImageSignature struct {
+	Signer string
+	Label  attest.Label
+}
+
 // SignedBy returns the name of an accepted signer who signed the subject itself, in
 // either format. Where there is none, the error says whether there is anybody's
 // signature at all.
 func SignedBy(ctx context.Context, s attest.Subject, signatures, bundles Lister, trust verify.Trust) (string, error) {
+	all, err := ImageSignatures(ctx, s, signatures, bundles, trust)
+	if err != nil {
+		return "", err
+	}
+	return all[0].Signer, nil
+}
+
+// ImageSignatures returns the signatures of the subject itself by accepted signers, in
+// either format: at least one. Where there is none, the error says whether there is
+// anybody's at all.
+func ImageSignatures(ctx context.Context, s attest.Subject, signatures, bundles Lister, trust verify.Trust) ([]ImageSignature, error) {
 	found := 0
 	var refusal, unread error
+	var accepted []ImageSignature
 	for _, from := range []Lister{signatures, bundles} {
 		entries, err := from.List(ctx, s)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		for _, e := range entries {
 			if e.Unread {
@@ -31,9 +49,10 @@ func SignedBy(ctx context.Context, s attest.Subject, signatures, bundles Lister,
 				continue
 			}
 			found++
-			signer, err := signerOf(e, s, trust)
+			one, err := accept(e, s, trust)
 			if err == nil {
-				return signer, nil
+				accepted = append(accepted, one)
+				continue
 			}
 			if refusal == nil || verify.WrongSigner(refusal) {
 				refusal = err
@@ -41,12 +60,15 @@ func SignedBy(ctx context.Context, s attest.Subject, signatures, bundles Lister,
 		}
 	}
 	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
-	if unread != nil {
-		return "", fault.Undecidedf("no signature by an accepted signer was found, and something attached was not read: %w", unread)
+	switch {
+	case len(accepted) > 0:
+		return accepted, nil
+	case unread != nil:
+		return nil, fault.Undecidedf("no signature by an accepted signer was found, and something attached was not read: %w", unread)
 	}
-	return "", unsigned(found, refusal, trust)
+	return nil, unsigned(found, refusal, trust)
 }
 
 // signs reports whether an entry is a signature, by what is in it.
@@ -62,23 +84,26 @@ func signs(e store.Entry) bool {
 	return err == nil && statement.PredicateType == attest.TypeSignature
 }
 
-// signerOf returns the accepted signer of an entry. What cannot be read has none:
+// accept returns what an accepted signer signed. What cannot be read nobody signed:
 // others may be there that can.
-func signerOf(e store.Entry, s attest.Subject, trust verify.Trust) (string, error) {
+func accept(e store.Entry, s attest.Subject, trust verify.Trust) (ImageSignature, error) {
 	if e.Format == store.FormatSig {
 		signature, err := e.Signature()
 		if err != nil {
-			return "", err
+			return ImageSignature{}, err
 		}
 		signer, _, err := verify.Signature(signature, s, trust)
-		return signer, err
+		return ImageSignature{Signer: signer, Label: attest.LabelOf(signature.Payload)}, err
 	}
 	envelope, err := e.Envelope()
 	if err != nil {
-		return "", err
+		return ImageSignature{}, err
 	}
 	v, err := verify.Verify(envelope, s, trust)
-	return v.Signer(), err
+	if err != nil {
+		return ImageSignature{}, err
+	}
+	return ImageSignature{Signer: v.Signer(), Label: v.Statement().Label(s)}, nil
 }
 
 // unsigned says why there is no signature to go by, and blames the signers only if

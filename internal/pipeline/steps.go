@@ -26,6 +26,7 @@ type run struct {
 	job      Job
 	result   Result
 	index    attest.Subject // of which the image is one; zero: of none
+	version  string         // that the image itself is signed for; empty: none
 
 	known map[claim]verify.Verified // what it verified already
 

@@ -118,12 +118,24 @@ func TestACompiledPolicyDecidesAsTheGate(t *testing.T) {
 			files: alone("deny contains \"old\" if time.parse_rfc3339_ns(input.attestations.custom[0].predicate.Data) < 0\n"), says: []string{"eval_conflict_error"},
 		},
 		{
-			name: "a finding that no longer is waived", verified: []verify.Verified{scan(waived(&ended))}, outcome: Pass, differs: "the gate's scan is of today",
+			name: "a finding that no longer is waived", verified: []verify.Verified{scan(waived(&ended))}, outcome: Deny,
 			files: hallmarkPolicy("deny contains f.id if {\n\tsome f in shared.findings\n\tnot f.suppressedBy\n}\n"), says: []string{"CVE-1"},
 		},
 		{
-			name: "counts follow what is no longer waived", verified: []verify.Verified{scan(waived(&ended))}, outcome: Pass, differs: "the gate's scan is of today",
+			name: "counts follow what is no longer waived", verified: []verify.Verified{scan(waived(&ended))}, outcome: Deny,
 			files: hallmarkPolicy("deny contains \"counted\" if input.scan.scanner.result.counts.effective.critical > 0\n"), says: []string{"counted"},
+		},
+		{
+			name: "a finding that no longer is waived, for the controller", verified: []verify.Verified{scan(waived(&ended))}, outcome: Deny,
+			files: []File{{Name: "p.rego", Text: "# METADATA\n# custom:\n#   predicateType: vuln\npackage sigstore\ndefault isCompliant = false\nisCompliant { input.predicate.scanner.result.counts.effective.critical == 0 }\n"}},
+		},
+		{
+			name: "a finding that no longer is waived, for cosign", verified: []verify.Verified{scan(waived(&ended))}, outcome: Deny,
+			files: []File{{Name: "p.rego", Text: "# METADATA\n# custom:\n#   predicateType: vuln\npackage signature\ndefault allow = false\nallow { input.predicate.scanner.result.counts.effective.critical == 0 }\n"}},
+		},
+		{
+			name: "a finding that no longer is waived, for compliance", verified: []verify.Verified{scan(waived(&ended))}, outcome: Deny,
+			files: []File{{Name: "p.rego", Text: "# METADATA\n# custom:\n#   predicateType: vuln\npackage compliance\ndefault compliant := false\ncompliant if input.scanner.result.counts.effective.critical == 0\n"}},
 		},
 		{
 			name: "a waiver that lasts", verified: []verify.Verified{scan(waived(&lasting), waived(&centuries), waived(nil))}, outcome: Pass,

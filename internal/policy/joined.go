@@ -267,7 +267,7 @@ func (j *joined) entry(v verify.Verified) (*ast.Term, error) {
 	if entry, ok := j.decoded[digest]; ok {
 		return entry, nil
 	}
-	statement, err := ast.ValueFromReader(bytes.NewReader(v.Payload()))
+	statement, err := statementAt(v, j.evidence.Now)
 	if err != nil {
 		return nil, fmt.Errorf("%s could not be decoded: %w", describe(v), err)
 	}

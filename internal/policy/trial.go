@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -179,7 +178,7 @@ func tryAll(ctx context.Context, trials []*trial, v verify.Verified) {
 			continue
 		}
 		if input == nil {
-			decoded, err := ast.ValueFromReader(bytes.NewReader(v.Payload()))
+			decoded, err := statementAt(v, t.evaluation.now)
 			if err != nil {
 				t.take(undecided("%s could not be decoded: %v", name, err))
 				continue

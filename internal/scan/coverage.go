@@ -15,7 +15,7 @@ import (
 
 // unlisted returns the kinds of packages of which the database has no record at all, so
 // that nothing could be found in them: a database that was emptied, or a small one that
-// covers little. Packages of an operating system are looked at by checkDistribution.
+// covers little. Packages of an operating system are looked at by checkDistributions.
 func (d *Database) unlisted(packages []pkg.Package) ([]finding.Gap, error) {
 	counts := map[syftpkg.Type]int{}
 	for _, p := range packages {

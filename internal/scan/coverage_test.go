@@ -39,6 +39,27 @@ func TestADistributionWithoutVulnerabilitiesIsUndecided(t *testing.T) {
 	}
 }
 
+// Where grype takes other releases of the distribution for want of the right one, the scan
+// says so.
+func TestAReleaseThatTheDatabaseDoesNotHaveIsUnread(t *testing.T) {
+	source := changed(t, folder(t), "UPDATE operating_systems SET name = 'alpine', release_id = 'alpine', major_version = '3', minor_version = '19', codename = ''")
+	apk := pkg.Package{Name: "tar", Version: "1.34", Type: pkg.ApkPkg, PURL: "pkg:apk/alpine/tar@1.34", Metadata: pkg.ApkDBEntry{Package: "tar", Version: "1.34"}}
+	for version, want := range map[string]string{"3.19.4": "", "3.20.1": "alpine 3.20.1 packages"} {
+		database := open(t, scan.Config{Source: source, CacheDir: t.TempDir()})
+		result, err := database.Scan(t.Context(), image(&linux.Release{ID: "alpine", VersionID: version}, apk))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := ""
+		for _, gap := range result.Unread {
+			said += gap.What
+		}
+		if said != want {
+			t.Errorf("%s: unread is %q, want %q", version, said, want)
+		}
+	}
+}
+
 // Of other kinds of packages the scan says what it could not look for.
 func TestPackagesThatTheDatabaseDoesNotListAreUnread(t *testing.T) {
 	good := folder(t)
@@ -73,7 +94,7 @@ func TestPackagesThatTheDatabaseDoesNotListAreUnread(t *testing.T) {
 // A database without anything to find is not opened.
 func TestAnEmptiedDatabaseIsNotOpened(t *testing.T) {
 	good := folder(t)
-	for _, statement := range []string{"DELETE FROM affected_package_handles", "PRAGMA foreign_keys = OFF; DELETE FROM vulnerability_handles"} {
+	for _, statement := range []string{"DELETE FROM affected_package_handles", "PRAGMA foreign_keys = OFF; DELETE FROM vulnerability_handles", "PRAGMA foreign_keys = OFF; DELETE FROM packages", "UPDATE vulnerability_handles SET status = 'rejected'"} {
 		_, err := scan.Open(t.Context(), scan.Config{Source: changed(t, good, statement), CacheDir: t.TempDir()})
 		if fault.KindOf(err) != fault.Undecided || !strings.Contains(err.Error(), "it holds no vulnerability of any package") {
 			t.Errorf("%s: %v", statement, err)

@@ -29,6 +29,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,10 +103,11 @@ func (d *Database) Scan(ctx context.Context, bom *sbom.SBOM) (finding.Scan, erro
 // findings returns what is found in an SBOM, and what could not be looked for.
 func (d *Database) findings(ctx context.Context, bom *sbom.SBOM) ([]finding.Finding, []finding.Gap, error) {
 	packages, scope := packagesOf(bom)
-	if err := d.checkDistribution(packages, scope); err != nil {
+	otherwise, err := d.checkDistributions(packages, scope)
+	if err != nil {
 		return nil, nil, err
 	}
-	unread, err := d.unlisted(packages)
+	unlisted, err := d.unlisted(packages)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,7 +116,7 @@ func (d *Database) findings(ctx context.Context, bom *sbom.SBOM) ([]finding.Find
 		return nil, nil, err
 	}
 	found, err := newFindings(matches, ignored)
-	return found, unread, err
+	return found, slices.Concat(otherwise, unlisted), err
 }
 
 // match runs grype's matchers so that no error is lost: each matcher's errors

@@ -15,17 +15,17 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/attest"
 )
 
-// SignImage signs the subject itself, as cosign sign does.
-func (k Key) SignImage(ctx context.Context, s attest.Subject) (attest.Signature, error) {
-	signed, err := k.signImage(ctx, s)
+// SignImage signs the subject itself, as cosign sign does, for a version if one is given.
+func (k Key) SignImage(ctx context.Context, s attest.Subject, version string) (attest.Signature, error) {
+	signed, err := k.signImage(ctx, s, version)
 	if err != nil {
 		return attest.Signature{}, fmt.Errorf("signing %s: %w", s, err)
 	}
 	return signed, nil
 }
 
-func (k Key) signImage(ctx context.Context, s attest.Subject) (attest.Signature, error) {
-	payload, err := attest.SigningPayload(s)
+func (k Key) signImage(ctx context.Context, s attest.Subject, version string) (attest.Signature, error) {
+	payload, err := attest.SigningPayload(s, version)
 	if err != nil {
 		return attest.Signature{}, err
 	}
@@ -43,17 +43,17 @@ func (k Key) signImage(ctx context.Context, s attest.Subject) (attest.Signature,
 	return k.services.vouchFor(ctx, payload, signature, material, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
-// SignImage signs the subject itself, as cosign sign does.
-func (k *Keyless) SignImage(ctx context.Context, s attest.Subject) (attest.Signature, error) {
-	signed, err := k.signImage(ctx, s)
+// SignImage signs the subject itself, as cosign sign does, for a version if one is given.
+func (k *Keyless) SignImage(ctx context.Context, s attest.Subject, version string) (attest.Signature, error) {
+	signed, err := k.signImage(ctx, s, version)
 	if err != nil {
 		return attest.Signature{}, fmt.Errorf("signing %s: %w", s, err)
 	}
 	return signed, nil
 }
 
-func (k *Keyless) signImage(ctx context.Context, s attest.Subject) (attest.Signature, error) {
-	payload, err := attest.SigningPayload(s)
+func (k *Keyless) signImage(ctx context.Context, s attest.Subject, version string) (attest.Signature, error) {
+	payload, err := attest.SigningPayload(s, version)
 	if err != nil {
 		return attest.Signature{}, err
 	}

@@ -388,7 +388,7 @@ func TestAJobSignsTheImageItself(t *testing.T) {
 	signer, err := sign.NewKeyless(t.Context(), served(s), ours(s))
 	must(t, err)
 	subject := subject(t)
-	signed, err := signer.SignImage(t.Context(), subject)
+	signed, err := signer.SignImage(t.Context(), subject, "")
 	must(t, err)
 
 	root, err := verify.LoadRoot(d.TrustedRoot(sigstoretest.Root{}))

@@ -12,7 +12,7 @@ import (
 // signsImage signs the image of the place, and reports which signatures are its.
 func (s signer) signsImage(t *testing.T) (attest.Signature, func(attest.Signature) bool) {
 	t.Helper()
-	signature, err := s.key.SignImage(t.Context(), s.subject)
+	signature, err := s.key.SignImage(t.Context(), s.subject, "")
 	must(t, err)
 	return signature, func(other attest.Signature) bool {
 		_, _, err := verify.Signature(other, s.subject, s.trust)

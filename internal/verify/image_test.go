@@ -51,7 +51,7 @@ func TestASignatureThatIsForged(t *testing.T) {
 // signsImage signs a subject as cosign sign does.
 func signsImage(t *testing.T, key signature.Signer, s attest.Subject) attest.Signature {
 	t.Helper()
-	payload, err := attest.SigningPayload(s)
+	payload, err := attest.SigningPayload(s, "")
 	must(t, err)
 	return signsBytes(t, key, string(payload))
 }

@@ -124,6 +124,37 @@ stated := input.predicate.scanner.result.database.built if shaped
 
 stated := input.predicate.scanner.db.lastUpdate if not shaped
 
+# current is the statement as of now, which is what a policy is asked about.
+current := input if count(ended) == 0
+
+current := object.union(input, {"predicate": predicate}) if count(ended) > 0
+
+# A finding counts again when what suppressed it has ended.
+predicate := input.predicate if count(ended) == 0
+
+predicate := object.union(input.predicate, {"scanner": {"result": {
+	"findings": [current | some i, finding in findings; current := as_of_now(i, finding)],
+	"counts": {"effective": {severity: n |
+		some severity, before in input.predicate.scanner.result.counts.effective
+		n := before + count([i | some i in ended; findings[i].severity == severity])
+	}},
+}}}) if {
+	count(ended) > 0
+}
+
+findings := input.predicate.scanner.result.findings
+
+ended contains i if {
+	setting.scan
+	some i, finding in findings
+	finding.suppressedBy.until != null
+	not lasts(finding.suppressedBy.until)
+}
+
+as_of_now(i, finding) := object.remove(finding, ["suppressedBy"]) if i in ended
+
+as_of_now(i, finding) := finding if not i in ended
+
 # sentence returns what a policy says as one line, and is undefined for what says nothing.
 sentence(said) := said if {
 	is_string(said)

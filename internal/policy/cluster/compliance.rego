@@ -29,9 +29,9 @@ inner := outer.predicate if is_object(outer.predicate)
 
 inner := {} if not is_object(outer.predicate)
 
-outer := input if not nested
+outer := current if not nested
 
-outer := input.predicate if nested
+outer := current.predicate if nested
 
 nested if {
 	is_object(input.predicate.predicate)

@@ -3,7 +3,7 @@ package sigstore
 
 import rego.v1
 
-asked := [untyped(policy_allow)]
+asked := [untyped(answer)] if answer := policy_allow with input as current
 
 problems contains "allow is undefined for the attestation" if not asked
 

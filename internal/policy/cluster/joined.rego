@@ -48,30 +48,4 @@ image := {} if {
 	not setting.needs_digest
 }
 
-# A finding counts again when what suppressed it has ended.
-predicate := input.predicate if count(ended) == 0
-
-predicate := object.union(input.predicate, {"scanner": {"result": {
-	"findings": [current | some i, finding in findings; current := as_of_now(i, finding)],
-	"counts": {"effective": {severity: n |
-		some severity, before in input.predicate.scanner.result.counts.effective
-		n := before + count([i | some i in ended; findings[i].severity == severity])
-	}},
-}}}) if {
-	count(ended) > 0
-}
-
-findings := input.predicate.scanner.result.findings
-
-ended contains i if {
-	setting.scan
-	some i, finding in findings
-	finding.suppressedBy.until != null
-	not lasts(finding.suppressedBy.until)
-}
-
-as_of_now(i, finding) := object.remove(finding, ["suppressedBy"]) if i in ended
-
-as_of_now(i, finding) := finding if not i in ended
-
 satisfied if count(denied | unknown) == 0

@@ -3,7 +3,7 @@ package sigstore
 
 import rego.v1
 
-asked := [untyped(policy_isCompliant)]
+asked := [untyped(answer)] if answer := policy_isCompliant with input as current
 
 problems contains "isCompliant is undefined for the attestation" if not asked
 

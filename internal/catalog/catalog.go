@@ -39,7 +39,12 @@ type SBOM struct {
 	files    *Files            // nil: nobody has read them
 	original map[Format][]byte // of one that was brought: as it was written
 	seal     Seal
-	unlisted bool // the files that packages own are not in it, which SPDX lists
+	origin   attest.Origin
+	attested bool    // original is what this program attested earlier
+	foreign  bool    // read from a document of somebody else, or that does not hold all
+	complete bool    // of a foreign one: the document holds all that a scan reads, as syft's
+	listing  listing // of one by somebody else: what its document lists
+	unlisted bool    // the files that packages own are not in it, which SPDX lists
 }
 
 // newSBOM returns an SBOM of an image, of which no more is known yet.
@@ -140,6 +145,7 @@ func (c *Cataloger) Image(ctx context.Context, subject attest.Subject, content v
 		return SBOM{}, err
 	}
 	bom = newSBOM(subject, found, created)
+	bom.origin = madeFrom(src.Describe())
 	bom.unread, bom.files, bom.unlisted = src.gaps(found, missed), files, c.unlisted
 	return bom, nil
 }

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -27,30 +28,54 @@ func Decode(subject attest.Subject, format Format, document []byte) (SBOM, error
 }
 
 func decode(subject attest.Subject, format Format, document []byte) (SBOM, error) {
-	var digest string
+	said, err := saidIn(format, document)
+	if err != nil {
+		return SBOM{}, err
+	}
+	origin := said.origin()
+	if format != CycloneDX || origin.Kind != attest.Made {
+		return decodeForeign(subject, format, document, said)
+	}
 	var s *supplement
 	var ownErr error
 	var own sync.WaitGroup // which takes as long as the rest
-	own.Go(func() { digest, s, ownErr = readOwn(format, document) })
+	own.Go(func() { s, ownErr = said.supplement() })
 	content, err := readSyft(format, document)
 	own.Wait()
-	if err == nil {
-		err = ownErr
+	if err = cmp.Or(err, ownErr); err == nil && s != nil {
+		err = s.apply(content)
 	}
+	if err != nil {
+		return SBOM{}, err
+	}
+	b := newSBOM(subject, content, time.Unix(0, 0).UTC()).Sealed(Seal{Digest: said[sealProperty]}).WithOrigin(origin)
+	b.unread, err = unreadIn(format, document)
+	return b, err
+}
+
+// decodeForeign reads a document that does not hold all that a scan reads: another
+// program made it, or it is in a format that has no place for that.
+func decodeForeign(subject attest.Subject, format Format, document []byte, said sayings) (SBOM, error) {
+	content, listed, err := readForeign(format, document)
+	if err != nil {
+		return SBOM{}, err
+	}
+	s, err := said.supplement()
 	if err == nil && s != nil {
 		err = s.apply(content)
 	}
-	unread, unreadErr := unreadIn(format, document)
-	if err == nil {
-		err = unreadErr
+	if err != nil {
+		return SBOM{}, err
 	}
-	b := newSBOM(subject, content, time.Unix(0, 0).UTC()).Sealed(Seal{Digest: digest})
-	b.unread = unread
+	b := newSBOM(subject, content, time.Unix(0, 0).UTC()).Sealed(Seal{Digest: said[sealProperty]}).WithOrigin(said.origin())
+	b.foreign, b.listing = true, listed
+	b.unread, err = unreadIn(format, document)
 	return b, err
 }
 
 // readSyft reads what syft reads of a document.
 func readSyft(format Format, document []byte) (content *sbom.SBOM, err error) {
+	defer recoverTo(&err)
 	switch format {
 	case CycloneDX:
 		content, _, _, err = cyclonedxjson.NewFormatDecoder().Decode(bytes.NewReader(document))
@@ -65,25 +90,17 @@ func readSyft(format Format, document []byte) (content *sbom.SBOM, err error) {
 	return content, err
 }
 
-// readOwn reads what this program adds to a document: the digest of the seal, and the
-// supplement, which other programs' documents have not.
-func readOwn(format Format, document []byte) (seal string, s *supplement, err error) {
-	if format != CycloneDX {
-		return "", nil, nil
-	}
-	properties, err := propertiesOf(document)
-	if err != nil {
-		return "", nil, err
-	}
-	text, ok := properties[supplementProperty]
+// supplement reads that of a document; nil: it has none, as those of other programs.
+func (s sayings) supplement() (*supplement, error) {
+	text, ok := s[supplementProperty]
 	if !ok {
-		return properties[sealProperty], nil, nil
+		return nil, nil //nolint:nilnil // none is an answer
 	}
 	decoded, err := decodeSupplement(text)
 	if err != nil {
-		return "", nil, fmt.Errorf("its supplement: %w", err)
+		return nil, fmt.Errorf("its supplement: %w", err)
 	}
-	return properties[sealProperty], &decoded, nil
+	return &decoded, nil
 }
 
 // Attested reads SBOMs of an image that this program attested, in several formats,
@@ -94,6 +111,6 @@ func Attested(subject attest.Subject, documents map[Format][]byte) (SBOM, error)
 	if err != nil {
 		return SBOM{}, err
 	}
-	b.original = documents
+	b.original, b.attested = documents, true
 	return b, nil
 }

@@ -33,10 +33,19 @@ func (f Format) PredicateType() string {
 	return attest.TypeCycloneDX
 }
 
-// Encode returns the SBOM in a format, as compact JSON; one that was brought in that
-// format as it is.
+// Encode returns the SBOM in a format, as compact JSON. One that was attested earlier is
+// returned as it is, and so is one that was brought in that format, but for its origin,
+// which is added.
 func (b SBOM) Encode(format Format) ([]byte, error) {
-	if document, ok := b.original[format]; ok {
+	document, ok := b.original[format]
+	if ok && b.attested {
+		return document, nil
+	}
+	if ok {
+		document, err := withOrigin(format, document, b.origin)
+		if err != nil {
+			return nil, fmt.Errorf("adding its origin to the SBOM of %s: %w", b.subject, err)
+		}
 		return document, nil
 	}
 	switch {
@@ -79,7 +88,9 @@ func (b SBOM) spdx() ([]byte, error) {
 	}
 	doc.DocumentNamespace = "https://hallmark-ci.github.io/spdx/" + b.id().String()
 	doc.CreationInfo.Created = b.created.Format(time.RFC3339)
-	b.sealSPDX(doc.CreationInfo)
+	if err := b.sealSPDX(doc.CreationInfo); err != nil {
+		return nil, fmt.Errorf("encoding the SBOM of %s as SPDX: %w", b.subject, err)
+	}
 	if err := b.annotateUnread(doc); err != nil {
 		return nil, fmt.Errorf("encoding the SBOM of %s as SPDX: %w", b.subject, err)
 	}

@@ -110,3 +110,16 @@ func platformSuffix(platform string) string {
 		return '-'
 	}, platform)
 }
+
+// originOfParts returns how the SBOM of an index came to be: from those of its images.
+func originOfParts(format Format, parts []Part) attest.Origin {
+	var inputs []attest.Input
+	for _, p := range parts {
+		in := attest.Input{Name: p.Platform, Digest: "sha256:" + p.Subject.Hex()}
+		if o := OriginOf(format, p.Document); o.Kind != "" {
+			in.Origin = &o
+		}
+		inputs = append(inputs, in)
+	}
+	return attest.Combined(inputs)
+}

@@ -78,7 +78,7 @@ func mergeCycloneDX(index attest.Subject, parts []Part) (cycloneDXDocument, erro
 	var images []cycloneDXDependency
 	for _, p := range parts {
 		var part cycloneDXDocument
-		if err := json.Unmarshal(p.Document, &part); err != nil {
+		if err := json.Unmarshal(p.Document, &part); err != nil { // whose own properties stay behind
 			return cycloneDXDocument{}, fmt.Errorf("that of %s: %w", p.Platform, err)
 		}
 		merged.Schema, merged.BOMFormat, merged.SpecVersion = part.Schema, part.BOMFormat, part.SpecVersion
@@ -103,6 +103,11 @@ func mergeCycloneDX(index attest.Subject, parts []Part) (cycloneDXDocument, erro
 		}
 		images = append(images, held)
 	}
+	origin, err := originOfParts(CycloneDX, parts).Encode()
+	if err != nil {
+		return cycloneDXDocument{}, err
+	}
+	merged.Metadata.Properties = []cycloneDXProperty{{originProperty, origin}}
 	unread, err := unreadOfParts(CycloneDX, parts)
 	if err != nil {
 		return cycloneDXDocument{}, err

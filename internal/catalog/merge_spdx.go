@@ -33,6 +33,7 @@ type spdxCreation struct {
 	LicenseListVersion string   `json:"licenseListVersion,omitempty"`
 	Creators           []string `json:"creators"`
 	Created            string   `json:"created"`
+	Comment            string   `json:"comment,omitempty"`
 }
 
 type spdxRelationship struct {
@@ -102,6 +103,11 @@ func mergeSPDX(index attest.Subject, parts []Part) (spdxDocument, error) {
 			return spdxDocument{}, fmt.Errorf("that of %s: %w", p.Platform, err)
 		}
 	}
+	origin, err := originOfParts(SPDX, parts).Encode()
+	if err != nil {
+		return spdxDocument{}, err
+	}
+	merged.CreationInfo.Comment = originProperty + "=" + origin
 	merged.Packages, merged.Licences = packages.elements, licences.elements
 	unread, err := unreadOfParts(SPDX, parts)
 	if err == nil && unread != "" {

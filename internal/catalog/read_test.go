@@ -21,9 +21,9 @@ func TestReadRefusesWhatIsNoSBOM(t *testing.T) {
 		"no JSON":                {"\x1b[2J", "it is no JSON object"},
 		"a list":                 {"[]", "it is no JSON object"},
 		"another document":       {`{"runs":[]}`, "it is neither CycloneDX, nor SPDX 2, nor syft's JSON"},
-		"SPDX 3":                 {`{"spdxVersion":"SPDX-3.0"}`, "it is neither CycloneDX, nor SPDX 2, nor syft's JSON"},
+		"SPDX 3":                 {`{"spdxVersion":"SPDX-3.0"}`, "it is SPDX-3.0, which is not read"},
 		"too much":               {strings.Repeat(" ", catalog.MaxBrought+1), "it has 67108865 bytes, the limit is 67108864 (64 MiB)"},
-		"no CycloneDX after all": {`{"bomFormat":"CycloneDX","specVersion":"0.1"}`, "not a cyclonedx json document"},
+		"no CycloneDX after all": {`{"bomFormat":"CycloneDX","specVersion":"0.1"}`, `it is CycloneDX of version "0.1", which is not read`},
 		"no syft after all":      {`{"artifacts":7,"descriptor":{}}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,49 +40,32 @@ func (b SBOM) addMaker(bom *cyclonedx.BOM) {
 	bom.Metadata.Tools.Components = &tools
 }
 
-// sealPrefix begins the creator's comment of an SPDX document.
-const sealPrefix = sealProperty + "="
-
-func (b SBOM) sealSPDX(info *spdx.CreationInfo) {
+// sealSPDX writes who made the document, how, and its seal into its creation
+// information: the last two as lines of the comment.
+func (b SBOM) sealSPDX(info *spdx.CreationInfo) error {
 	if b.seal.Maker != "" {
 		info.Creators = append(info.Creators, spdxcommon.Creator{CreatorType: "Tool", Creator: "hallmark-" + b.seal.Maker})
 	}
-	if b.seal.Digest != "" {
-		info.CreatorComment = sealPrefix + b.seal.Digest
+	var lines []string
+	if b.origin.Kind != "" {
+		text, err := b.origin.Encode()
+		if err != nil {
+			return err
+		}
+		lines = append(lines, originProperty+"="+text)
 	}
+	if b.seal.Digest != "" {
+		lines = append(lines, sealProperty+"="+b.seal.Digest)
+	}
+	info.CreatorComment = strings.Join(lines, "\n")
+	return nil
 }
 
 // SealDigest returns that of the seal which a document carries; empty: it carries
 // none.
 func SealDigest(format Format, document []byte) (string, error) {
-	if format == SPDX {
-		var info struct {
-			Comment string `json:"comment"`
-		}
-		err := readField(document, "creationInfo", &info)
-		digest, sealed := strings.CutPrefix(info.Comment, sealPrefix)
-		if err != nil || !sealed {
-			return "", err
-		}
-		return digest, nil
-	}
-	properties, err := propertiesOf(document)
-	return properties[sealProperty], err
-}
-
-// propertiesOf returns the properties of a CycloneDX document's metadata.
-func propertiesOf(document []byte) (map[string]string, error) {
-	var metadata struct {
-		Properties []cyclonedx.Property `json:"properties"`
-	}
-	if err := readField(document, "metadata", &metadata); err != nil {
-		return nil, err
-	}
-	found := map[string]string{}
-	for _, p := range metadata.Properties {
-		found[p.Name] = p.Value
-	}
-	return found, nil
+	said, err := saidIn(format, document)
+	return said[sealProperty], err
 }
 
 // readField reads one field of a JSON object, and nothing behind it: in what we

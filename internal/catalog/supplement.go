@@ -197,6 +197,13 @@ func (b SBOM) addProperties(bom *cyclonedx.BOM) error {
 		return err
 	}
 	var properties []cyclonedx.Property
+	if b.origin.Kind != "" {
+		text, err := b.origin.Encode()
+		if err != nil {
+			return err
+		}
+		properties = append(properties, cyclonedx.Property{Name: originProperty, Value: text})
+	}
 	if b.seal.Digest != "" {
 		properties = append(properties, cyclonedx.Property{Name: sealProperty, Value: b.seal.Digest})
 	}

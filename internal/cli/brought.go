@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/identity"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // buildKit is the word for the SBOMs that BuildKit left in the index.
@@ -94,14 +96,18 @@ func readScan(v values, path string) (evidence.Brought, evidence.ScanFile, error
 }
 
 func broughtSBOM(path string, content []byte) pipeline.Cataloger {
+	from := attest.Input{Name: plain.Line(filepath.Base(path), maxName), Digest: attest.FileDigest(content)}
 	return func(_ context.Context, subject attest.Subject, _ v1.Image, _ string, _ ...catalog.Look) (catalog.SBOM, error) {
 		bom, err := catalog.Read(subject, content)
 		if err != nil {
 			return catalog.SBOM{}, fmt.Errorf("reading the SBOM %s: %w", path, err)
 		}
-		return bom, nil
+		return bom.BroughtFrom(from), nil
 	}
 }
+
+// maxName bounds the name of a file in an origin, in bytes.
+const maxName = 300
 
 // buildKitSBOM takes the SBOM that BuildKit left in the index about an image. It is
 // not signed: from here on, this run's signer answers for it.
@@ -131,7 +137,11 @@ func buildKitSBOM(p place) pipeline.Cataloger {
 			if err != nil {
 				return catalog.SBOM{}, fmt.Errorf("reading BuildKit's SBOM %s: %w", b.Digest, err)
 			}
-			return catalog.Read(subject, st.Predicate)
+			bom, err := catalog.Read(subject, st.Predicate)
+			if err != nil {
+				return catalog.SBOM{}, fmt.Errorf("reading BuildKit's SBOM %s: %w", b.Digest, err)
+			}
+			return bom.BroughtFrom(attest.Input{Name: buildKit, Digest: b.Digest}), nil
 		}
 		return catalog.SBOM{}, fault.WithHint(fault.Undecidedf("BuildKit left no SBOM of %s", subject), "build with --sbom=true, or leave sbom-file out")
 	}

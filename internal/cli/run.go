@@ -142,6 +142,10 @@ func (a *app) job(ctx context.Context, v values, p place) (pipeline.Job, error) 
 			return pipeline.Job{}, err
 		}
 	}
+	var err error
+	if job.ReuseFor, err = v.duration("reuse-max-age"); err != nil {
+		return pipeline.Job{}, err
+	}
 	own, err := ownTypes(v)
 	if err != nil {
 		return pipeline.Job{}, err

@@ -95,6 +95,9 @@ type database struct{ *scan.Database }
 
 // Scan implements pipeline.Scanner.
 func (d database) Scan(ctx context.Context, bom catalog.SBOM) (finding.Scan, error) {
+	if bom.Foreign() {
+		return d.ScanForeign(ctx, bom.Syft())
+	}
 	return d.Database.Scan(ctx, bom.Syft())
 }
 

@@ -49,10 +49,25 @@ func File(argument string, now time.Time) (attest.Predicate, error) {
 	if err == nil {
 		err = checkShape(p)
 	}
+	if err == nil {
+		err = checkClaims(p)
+	}
 	if err != nil {
 		return attest.Predicate{}, fmt.Errorf("reading the predicate %s: %w", path, err)
 	}
 	return p, nil
+}
+
+// checkClaims refuses a predicate that claims to be made by this program, which whoever
+// reads it would believe by its signature.
+func checkClaims(p attest.Predicate) error {
+	switch {
+	case attest.SameType(p.Type, attest.TypeCycloneDX), attest.SameType(p.Type, attest.TypeSPDX):
+		return attest.CheckForeign(p.Body)
+	case p.Type == attest.TypeVuln:
+		return attest.CheckScanClaim(p.Body)
+	}
+	return nil
 }
 
 // checkSigned refuses a predicate that would be too large once it is signed: as

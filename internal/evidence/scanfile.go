@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/plain"
@@ -39,6 +41,7 @@ func ReadScan(f Brought) (ScanFile, error) {
 		hint := cmp.Or(fault.HintOf(err), "give the JSON of grype or trivy, or SARIF 2.1.0")
 		return ScanFile{}, fault.WithHint(fmt.Errorf("reading the scan %s: %w", f.Path, err), "%s", hint)
 	}
+	s.Origin = broughtFrom(f, s.Scanner)
 	for i, one := range s.Findings {
 		s.Findings[i] = harmless(one)
 	}
@@ -61,6 +64,16 @@ func (s ScanFile) Beside(types []string) finding.Scan {
 	}
 	scan.Unread = harmlessGaps(scan.Unread)
 	return scan
+}
+
+// broughtFrom is the origin of a scan that was read from a file.
+func broughtFrom(f Brought, by finding.Scanner) attest.Origin {
+	name := plain.Line(filepath.Base(f.Path), maxField)
+	o := attest.Origin{Kind: attest.Brought, Inputs: []attest.Input{{Name: name, Digest: attest.FileDigest(f.Content)}}}
+	if tool, ok := attest.ToolNamed(by.URI, by.Version); ok {
+		o.Tools = []attest.Tool{tool}
+	}
+	return o
 }
 
 func readScan(content []byte) (ScanFile, error) {

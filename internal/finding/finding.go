@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
 )
 
 // Finding is one vulnerability in one package.
@@ -164,6 +166,8 @@ type Scan struct {
 	Findings     []Finding         // in the order of Sort
 	Unread       []Gap             // what nobody looked at, sorted; empty: all of it was read
 	Platforms    []PlatformSummary // of an index; empty: the scan of one image
+	Origin       attest.Origin     // how the scan came to be; its zero value: nobody says
+	Notes        []string          // what a person should know besides; not attested
 	Started      time.Time
 	Finished     time.Time
 }
@@ -195,6 +199,7 @@ type Summary struct {
 	Distribution *Distribution     `json:"distribution,omitempty"` // of one image
 	Unread       []Gap             `json:"unread,omitempty"`       // what nobody looked at
 	Platforms    []PlatformSummary `json:"platforms,omitempty"`    // of an index
+	Origin       *attest.Origin    `json:"origin,omitempty"`       // how the scan came to be
 }
 
 // SummaryCounts holds raw and effective counts side by side.
@@ -210,7 +215,12 @@ func (s Scan) Summary() Summary {
 	if findings == nil {
 		findings = []Finding{}
 	}
+	var origin *attest.Origin
+	if s.Origin.Kind != "" {
+		origin = &s.Origin
+	}
 	return Summary{
+		Origin:       origin,
 		Counts:       SummaryCounts{Raw: raw, Effective: effective},
 		Findings:     findings,
 		Database:     s.Database,

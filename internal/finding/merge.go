@@ -3,6 +3,8 @@ package finding
 import (
 	"encoding/json"
 	"slices"
+
+	"github.com/hallmark-ci/hallmark/internal/attest"
 )
 
 // PlatformScan is the scan of one platform's image of an index.
@@ -27,6 +29,7 @@ type PlatformSummary struct {
 // index.
 func Merge(scans []PlatformScan) Scan {
 	var merged Scan
+	var parts []attest.Input
 	at := map[string]int{}
 	for i, s := range scans {
 		raw, effective := Count(s.Scan.Findings)
@@ -35,6 +38,7 @@ func Merge(scans []PlatformScan) Scan {
 			Distribution: s.Scan.Distribution, Unread: s.Scan.Unread,
 		})
 		merged.Unread = Gaps(merged.Unread, s.Scan.Unread)
+		parts = append(parts, attest.Input{Name: s.Platform, Digest: s.Digest, Origin: s.Scan.Summary().Origin})
 		if i == 0 {
 			merged.Scanner, merged.Database, merged.Started, merged.Finished = s.Scan.Scanner, s.Scan.Database, s.Scan.Started, s.Scan.Finished
 		}
@@ -60,6 +64,7 @@ func Merge(scans []PlatformScan) Scan {
 			}
 		}
 	}
+	merged.Origin = attest.Combined(parts)
 	Sort(merged.Findings)
 	return merged
 }

@@ -176,6 +176,7 @@ func (r *run) aggregate(platforms []platformRun) ([]attest.Predicate, error) {
 		if err != nil {
 			return nil, err
 		}
+		r.result.Origin = catalog.OriginOf(format, document)
 		r.result.SBOMs = append(r.result.SBOMs, Document{Format: format, Content: document})
 		predicates = append(predicates, sbomPredicate(format, document))
 	}

@@ -87,6 +87,7 @@ type Job struct {
 	Made         []attest.Predicate // of what was gathered before the run, for every image
 	Brought      []attest.Predicate // what the user brings
 	Reuse        bool               // take an SBOM that this signer attested earlier, if the image would give the same
+	ReuseFor     time.Duration      // unless the image was last read longer ago than that; zero: any time
 	Push         bool               // false: everything but writing to the registry
 	SignImage    bool               // sign the image itself, too, if it is pushed
 	History      bool               // keep this signer's earlier attestations
@@ -158,6 +159,7 @@ type Result struct {
 	Ecosystems []catalog.Ecosystem
 	Packages   []catalog.Package
 	SBOMs      []Document
+	Origin     attest.Origin     // of the SBOM, with when the image was read; its zero value: of an index, or nobody says
 	Unread     []finding.Gap     // what nobody looked at; of an index, in any of its images
 	Reused     bool              // the SBOMs are those of an earlier run; no layer was pulled
 	Scan       *finding.Scan     // nil: no scan was asked for

@@ -48,14 +48,17 @@ func (r *run) rescan(ctx context.Context) error {
 
 // rescanImage renews the scan of one image. Whether it stays is still watched.
 func (r *run) rescanImage(ctx context.Context, img image.Image, scanner Scanner) error {
-	bom, err := r.attestedSBOM(ctx)
+	bom, digest, err := r.attestedSBOM(ctx)
 	if err != nil {
 		return err
 	}
 	if r.result.Facts, err = img.Facts(); err != nil {
 		return err
 	}
-	scanned, err := r.scan(ctx, bom, scanner)
+	if err := r.scan(ctx, bom, scanner); err != nil {
+		return err
+	}
+	scanned, err := r.scanPredicate(byRescan, digest)
 	if err != nil {
 		return err
 	}
@@ -97,55 +100,60 @@ func (r *run) rescanIndex(ctx context.Context, opened image.Opened, scanner Scan
 	return r.markIndex(ctx, []attest.Predicate{p}, platforms)
 }
 
-// attestedSBOM returns the SBOM that is attested to the image: this signer's own,
-// or the only one of those that accepted signers attested.
-func (r *run) attestedSBOM(ctx context.Context) (catalog.SBOM, error) {
+// attestedSBOM returns the SBOM that is attested to the image, and its digest: this
+// signer's own, or the only one of those that accepted signers attested. What the
+// signer's scans say of when the image was read is kept.
+func (r *run) attestedSBOM(ctx context.Context) (bom catalog.SBOM, digest string, err error) {
 	end := r.stage("sbom")
-	v, err := r.findSBOM(ctx)
+	v, of, err := r.findSBOM(ctx)
 	if err != nil {
 		end("", err)
-		return catalog.SBOM{}, err
+		return catalog.SBOM{}, "", err
 	}
 	format := catalog.CycloneDX
 	if attest.SameType(v.PredicateType(), attest.TypeSPDX) {
 		format = catalog.SPDX
 	}
-	bom, err := catalog.Decode(r.result.Subject, format, v.Statement().Predicate)
+	bom, err = catalog.Decode(r.result.Subject, format, v.Statement().Predicate)
 	if err != nil {
 		end("", err)
-		return catalog.SBOM{}, err
+		return catalog.SBOM{}, "", err
 	}
+	digest = attest.DocumentDigest(v.Statement().Predicate)
+	r.readAt = lastRead(of, v.Signer(), digest)
+	r.result.Origin = r.originOf(bom)
 	r.result.Ecosystems = bom.Ecosystems()
 	end("attested by "+v.Signer(), nil)
-	return bom, nil
+	return bom, digest, nil
 }
 
-func (r *run) findSBOM(ctx context.Context) (verify.Verified, error) {
+// findSBOM returns the SBOM to scan, and all that is attested beside it.
+func (r *run) findSBOM(ctx context.Context) (verify.Verified, []verify.Verified, error) {
 	found, err := r.examine(ctx, r.Attached, everybody)
 	if err == nil {
 		err = found.Complete(policy.NeedNewest)
 	}
 	if err != nil {
-		return verify.Verified{}, err
+		return verify.Verified{}, nil, err
 	}
 	for _, predicateType := range []string{attest.TypeCycloneDX, attest.TypeSPDX} {
 		of := slices.DeleteFunc(slices.Clone(found.Verified), func(v verify.Verified) bool {
 			return !attest.SameType(v.PredicateType(), predicateType)
 		})
 		if len(of) == 1 {
-			return of[0], nil
+			return of[0], found.Verified, nil
 		}
 		own := slices.DeleteFunc(slices.Clone(of), func(v verify.Verified) bool { return !r.believesItself(v.Envelope()) })
 		switch {
 		case len(own) == 1:
-			return own[0], nil
+			return own[0], found.Verified, nil
 		case len(of) > 1:
-			return verify.Verified{}, fault.WithHint(
+			return verify.Verified{}, nil, fault.WithHint(
 				fault.Undecidedf("rescanning %s: there are %d SBOMs of type %s, and none is the one", r.result.Subject, len(of), attest.ShortType(predicateType)),
 				"accept the signer of one of them only, or run hallmark run again")
 		}
 	}
-	return verify.Verified{}, fault.WithHint(
+	return verify.Verified{}, nil, fault.WithHint(
 		fault.Undecidedf("rescanning %s: no SBOM by an accepted signer is attached%s", r.result.Subject, found.besides()),
 		"let hallmark run make one")
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
@@ -34,13 +35,19 @@ func (r *run) bill(ctx context.Context, img image.Image) (catalog.SBOM, error) {
 	return r.catalog(ctx, img)
 }
 
-// sealed returns an SBOM with its seal. One of an earlier run has it.
+// sealed returns an SBOM with its seal and its origin. One of an earlier run has them.
+// One that was brought has no seal: it is not to be taken for one that was made here.
 func (r *run) sealed(bom catalog.SBOM) (catalog.SBOM, error) {
 	if r.result.Reused {
 		return bom, nil
 	}
+	origin := bom.Origin()
+	if origin.Kind != attest.Made {
+		return bom.Sealed(catalog.Seal{Maker: r.job.Version}), nil
+	}
+	origin.Tools = r.withUs(origin.Tools)
 	seal, err := r.sealOf(bom)
-	return bom.Sealed(seal), err
+	return bom.Sealed(seal).WithOrigin(origin), err
 }
 
 // earlier returns the SBOM that this run's signer attested in every format that is
@@ -54,18 +61,49 @@ func (r *run) earlier(ctx context.Context) (catalog.SBOM, bool) {
 		return catalog.SBOM{}, false // reading it again, later, tells
 	}
 	documents := map[catalog.Format][]byte{}
+	var signer string
 	for _, format := range r.job.Formats {
-		document, ok := r.only(found.Verified, format)
+		v, ok := r.only(found.Verified, format)
 		if !ok {
 			return catalog.SBOM{}, false
 		}
-		documents[format] = document
+		documents[format] = append(slices.Clone(v.Statement().Predicate), '\n') // a statement has it without
+		signer = v.Signer()
+	}
+	if r.readAt = lastRead(found.Verified, signer, attest.DocumentDigest(documents[catalog.CycloneDX])); !r.recent(r.readAt) {
+		return catalog.SBOM{}, false
 	}
 	bom, err := catalog.Attested(r.result.Subject, documents)
 	if err != nil {
 		return catalog.SBOM{}, false
 	}
-	return bom, r.unbroken(bom, documents)
+	return bom, r.unbroken(bom, documents) && madeHere(bom, documents)
+}
+
+// recent reports whether the image was read at a time that is known, and not too long
+// ago.
+func (r *run) recent(at time.Time) bool {
+	if at.IsZero() {
+		return false
+	}
+	age := r.Now().Sub(at)
+	return age >= -skew && (r.job.ReuseFor == 0 || age <= r.job.ReuseFor)
+}
+
+// madeHere reports whether every format of an SBOM says that it was made by this program
+// from the layers, in the same words.
+func madeHere(bom catalog.SBOM, documents map[catalog.Format][]byte) bool {
+	said, err := bom.Origin().Encode()
+	if err != nil || bom.Origin().Kind != attest.Made {
+		return false
+	}
+	for format, document := range documents {
+		other, err := catalog.OriginOf(format, document).Encode()
+		if err != nil || other != said {
+			return false
+		}
+	}
+	return true
 }
 
 // unbroken reports whether an SBOM that was read back says all that it said when its
@@ -98,20 +136,18 @@ func (r *run) readsFiles() bool {
 	return slices.Contains(r.job.Further, attest.TypeSecrets) || slices.Contains(r.job.Further, attest.TypeImage)
 }
 
-// only returns the one SBOM in a format that this run's signer signed, as it was
-// written.
-func (r *run) only(own []verify.Verified, format catalog.Format) ([]byte, bool) {
-	var document []byte
+// only returns the one SBOM in a format that this run's signer signed.
+func (r *run) only(own []verify.Verified, format catalog.Format) (one verify.Verified, found bool) {
 	for _, v := range own {
 		if !attest.SameType(v.PredicateType(), format.PredicateType()) {
 			continue
 		}
-		if document != nil {
-			return nil, false
+		if found {
+			return verify.Verified{}, false
 		}
-		document = append(slices.Clone(v.Statement().Predicate), '\n') // a statement has it without
+		one, found = v, true
 	}
-	return document, document != nil
+	return one, found
 }
 
 // sealOf works out the seal of an SBOM. One that lacks what could not be read has

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,26 @@ func TestAnSBOMThatIsNotTheOneIsMadeAnew(t *testing.T) {
 		"secrets are to be looked for": func(_ *testing.T, p *place, job *pipeline.Job) {
 			job.Further = []string{attest.TypeSecrets}
 			p.rooms.Secrets = func() (pipeline.SecretSearch, error) { return secrets.New(secrets.DefaultLimits(), time.Now) }
+		},
+		"it was read too long ago": func(_ *testing.T, p *place, job *pipeline.Job) {
+			job.ReuseFor, p.rooms.Now = 24*time.Hour, func() time.Time { return noon().Add(25 * time.Hour) }
+		},
+		"it was read in a time to come": func(_ *testing.T, p *place, _ *pipeline.Job) {
+			p.rooms.Now = func() time.Time { return noon().Add(-time.Hour) }
+		},
+		"nothing says when it was read": func(t *testing.T, p *place, _ *pipeline.Job) {
+			p.attest(t, attest.TypeVuln, `{"scanner":{"result":{}}}`)
+		},
+		"the scan is of another SBOM": func(t *testing.T, p *place, _ *pipeline.Job) {
+			p.attest(t, attest.TypeVuln, `{"scanner":{"result":{"origin":{"kind":"made","inputs":[{"name":"sbom","digest":"sha256:0",`+
+				`"origin":{"kind":"made","readAt":"2026-11-22T12:00:00Z"}}]}}}}`)
+		},
+		"it was brought": func(t *testing.T, p *place, _ *pipeline.Job) {
+			p.replace(t, strings.Replace(p.sbom(t), `{\"kind\":\"made\"`, `{\"kind\":\"brought\"`, 1))
+		},
+		"it says twice how it came to be": func(t *testing.T, p *place, _ *pipeline.Job) {
+			p.replace(t, strings.Replace(p.sbom(t), `"properties":[{"name":"hallmark:origin"`,
+				`"properties":[{"name":"hallmark:origin","value":"{}"},{"name":"hallmark:origin"`, 1))
 		},
 		"it has no seal": func(t *testing.T, p *place, _ *pipeline.Job) {
 			p.replace(t, `{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[]}`)
@@ -108,6 +129,7 @@ func reading(what string) func(catalog.SBOM) (string, error) {
 func (p *place) replace(t *testing.T, document string) {
 	t.Helper()
 	p.bring(t, document, false)
+	p.readFor(t)
 }
 
 func (p *place) bring(t *testing.T, document string, history bool) {
@@ -115,6 +137,39 @@ func (p *place) bring(t *testing.T, document string, history bool) {
 	brought := attest.Predicate{Type: attest.TypeCycloneDX, Body: json.RawMessage(document)}
 	_, err := pipeline.Attest(t.Context(), pipeline.Job{Reference: p.reference, Brought: []attest.Predicate{brought}, Push: true, History: history}, p.rooms)
 	must(t, err)
+}
+
+// attest lets the signer itself attest something.
+func (p *place) attest(t *testing.T, predicateType, predicate string) {
+	t.Helper()
+	brought := attest.Predicate{Type: predicateType, Body: json.RawMessage(predicate)}
+	_, err := pipeline.Attest(t.Context(), pipeline.Job{Reference: p.reference, Brought: []attest.Predicate{brought}, Push: true}, p.rooms)
+	must(t, err)
+}
+
+// sbom returns the attested SBOM. Its scan says when the image was read for it, and for
+// no other.
+func (p *place) sbom(t *testing.T) string {
+	t.Helper()
+	for _, e := range p.attached(t) {
+		envelope, err := e.Envelope()
+		must(t, err)
+		statement, err := attest.ParseStatement(envelope.Payload())
+		must(t, err)
+		if statement.PredicateType == attest.TypeCycloneDX {
+			return string(statement.Predicate)
+		}
+	}
+	t.Fatal("there is no SBOM")
+	return ""
+}
+
+// readFor lets the signer say that the image was read for the SBOM that is attested now.
+func (p *place) readFor(t *testing.T) {
+	t.Helper()
+	digest := attest.DocumentDigest([]byte(p.sbom(t)))
+	p.attest(t, attest.TypeVuln, `{"scanner":{"result":{"origin":{"kind":"made","inputs":[{"name":"sbom","digest":"`+digest+
+		`","origin":{"kind":"made","readAt":"`+noon().Format(time.RFC3339)+`"}}]}}}}`)
 }
 
 // lacking returns the attested SBOM without its first component, and with its seal.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -39,6 +40,8 @@ type run struct {
 	judged     int               // how many of these were of evidence when the verdict was made
 
 	buildKit []builtBy // what BuildKit left in the index
+
+	readAt time.Time // when the layers were last read, by this run or the one whose SBOM it takes; zero: nobody says
 }
 
 func newRun(job Job, rooms Rooms) *run {
@@ -109,6 +112,7 @@ func (r *run) openDatabase(ctx context.Context) (Scanner, error) {
 
 func (r *run) catalog(ctx context.Context, img image.Image) (catalog.SBOM, error) {
 	end := r.stage("catalog")
+	r.readAt = r.Now()
 	bom, err := r.read(ctx, img)
 	if err != nil {
 		end("", err)
@@ -151,12 +155,13 @@ func (r *run) gather(ctx context.Context, bom catalog.SBOM, scanner Scanner) ([]
 		r.result.SBOMs, err = r.write(bom)
 		return err
 	})
-	var scanned []attest.Predicate
-	var scanErr error
-	if scanner != nil {
-		scanned, scanErr = r.scan(ctx, bom, scanner)
-	}
+	scanErr := r.scan(ctx, bom, scanner)
 	if err := cmp.Or(writing.Wait(), scanErr); err != nil {
+		return nil, err
+	}
+	r.result.Origin = r.originOf(bom)
+	scanned, err := r.scanPredicate(byRun, r.documentDigest())
+	if err != nil {
 		return nil, err
 	}
 	var predicates []attest.Predicate
@@ -191,9 +196,11 @@ func sbomPredicate(format catalog.Format, document []byte) attest.Predicate {
 	return evidence.CycloneDX(document)
 }
 
-// scan finds the vulnerabilities of what an SBOM lists, and makes the one predicate
-// that says them.
-func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) ([]attest.Predicate, error) {
+// scan finds the vulnerabilities of what an SBOM lists, if a scan is asked for.
+func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) error {
+	if scanner == nil {
+		return nil
+	}
 	end := r.stage("scan")
 	scan, err := scanner.Scan(ctx, bom)
 	if err == nil {
@@ -201,17 +208,16 @@ func (r *run) scan(ctx context.Context, bom catalog.SBOM, scanner Scanner) ([]at
 	}
 	if err != nil {
 		end("", err)
-		return nil, err
+		return err
 	}
-	scan.Unread = finding.Gaps(scan.Unread, bom.Unread()) // whoever made the scan: nobody says that it read more
-	p, err := evidence.Vuln(scan)
-	if err != nil {
-		end("", err)
-		return nil, err
+	// Whoever made the scan: nobody says that it read more than the SBOM.
+	scan.Unread = finding.Gaps(scan.Unread, slices.Concat(bom.Unread(), bom.Missed()))
+	for _, note := range slices.Concat(bom.Notes(), scan.Notes) {
+		r.note("%s", note)
 	}
-	r.result.Scan, r.result.ScanBody, r.result.Unread = &scan, p.Body, scan.Unread
+	r.result.Scan, r.result.Unread = &scan, scan.Unread
 	end(plain.Count(len(scan.Findings), "finding"), nil)
-	return []attest.Predicate{p}, nil
+	return nil
 }
 
 func (r *run) gate(ctx context.Context) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/catalog"
 	"github.com/hallmark-ci/hallmark/internal/finding"
 	"github.com/hallmark-ci/hallmark/internal/pipeline"
@@ -27,6 +28,7 @@ func cleaned(r pipeline.Result) pipeline.Result {
 		return e
 	})
 	r.Packages = mapped(r.Packages, cleanedPackage)
+	r.Origin = cleanedOrigin(r.Origin)
 	if r.Scan != nil {
 		scan := *r.Scan
 		scan.Database.Schema, scan.Database.Source = line(scan.Database.Schema), line(scan.Database.Source)
@@ -52,6 +54,20 @@ func mapped[T any](in []T, change func(T) T) []T {
 		out[i] = change(out[i])
 	}
 	return out
+}
+
+func cleanedOrigin(o attest.Origin) attest.Origin {
+	o.Kind, o.By = attest.OriginKind(line(string(o.Kind))), line(o.By)
+	o.Tools = mapped(o.Tools, func(t attest.Tool) attest.Tool { return attest.Tool{Name: line(t.Name), Version: line(t.Version)} })
+	o.Inputs = mapped(o.Inputs, func(in attest.Input) attest.Input {
+		in.Name, in.Digest = line(in.Name), line(in.Digest)
+		if in.Origin != nil {
+			inner := cleanedOrigin(*in.Origin)
+			in.Origin = &inner
+		}
+		return in
+	})
+	return o
 }
 
 func cleanedPackage(p catalog.Package) catalog.Package {

@@ -128,6 +128,7 @@ func factsOf(r pipeline.Result) []fact {
 	if n := len(packagesOf(r)); n > 0 {
 		add("Packages", fmt.Sprint(n))
 	}
+	add("SBOM", line(originLine(r)))
 	add("Operating system", system(r))
 	switch {
 	case r.Failure != nil:

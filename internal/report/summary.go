@@ -42,6 +42,9 @@ func (m *markdown) result(r pipeline.Result) {
 		m.paragraph("%s", escaped(r.Failure.Error()))
 	}
 	m.paragraph("Image %s", escaped(pinned(r)))
+	if origin := originLine(r); origin != "" {
+		m.paragraph("SBOM %s", escaped(line(origin)))
+	}
 	for _, note := range r.Notes {
 		m.paragraph("> %s", escaped(note))
 	}

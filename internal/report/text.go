@@ -36,6 +36,9 @@ func Text(r pipeline.Result, style Style) []byte {
 	if len(r.Ecosystems) > 0 {
 		t.field("packages", packageLine(r.Ecosystems))
 	}
+	if origin := originLine(r); origin != "" {
+		t.field("sbom", origin)
+	}
 	if r.Scan != nil {
 		t.findings(*r.Scan)
 	}

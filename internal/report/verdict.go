@@ -26,6 +26,7 @@ type verdictDocument struct {
 	Counts       *finding.SummaryCounts `json:"counts,omitempty"`   // absent: no scan
 	Database     *finding.Database      `json:"database,omitempty"` // that the scan was made with
 	ScannedOn    *time.Time             `json:"scannedOn,omitempty"`
+	SBOM         *attest.Origin         `json:"sbom,omitempty"` // how it came to be; absent: nobody says
 	Packages     map[string]int         `json:"packages,omitempty"`
 	Unread       []finding.Gap          `json:"unread,omitempty"`    // what nobody looked at
 	Platforms    []verdictPlatform      `json:"platforms,omitempty"` // of an index
@@ -94,6 +95,9 @@ func Verdict(r pipeline.Result) ([]byte, error) {
 	}
 	if r.Failure != nil {
 		doc.Failure = r.Failure.Error()
+	}
+	if r.Origin.Kind != "" {
+		doc.SBOM = &r.Origin
 	}
 	doc.Packages, doc.Unread = packages(r), r.Unread
 	for _, p := range r.Platforms {

@@ -28,7 +28,7 @@ func (d *Database) checkDistributions(packages []pkg.Package, scope pkg.Context)
 	}
 	var gaps []finding.Gap
 	for _, s := range systems {
-		name := bounded(s.distribution.String())
+		name := bounded(nameOf(s.distribution))
 		covered, err := d.covers(s.distribution)
 		switch {
 		case err != nil:

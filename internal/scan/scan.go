@@ -37,6 +37,7 @@ import (
 	"github.com/anchore/grype/grype/match"
 	"github.com/anchore/grype/grype/pkg"
 	"github.com/anchore/grype/grype/vulnerability"
+	"github.com/anchore/syft/syft/linux"
 	"github.com/anchore/syft/syft/sbom"
 
 	"github.com/hallmark-ci/hallmark/internal/fault"
@@ -77,12 +78,18 @@ func (d *Database) Close() error {
 // suppressed. The SBOM is not changed. An incomplete scan is an error of kind
 // fault.Undecided; when ctx ends first, the error is that of ctx.
 func (d *Database) Scan(ctx context.Context, bom *sbom.SBOM) (finding.Scan, error) {
+	packages, scope := packagesOf(bom)
+	return d.scan(ctx, bom.Artifacts.LinuxDistribution, packages, scope)
+}
+
+// scan matches packages of an image with a release file.
+func (d *Database) scan(ctx context.Context, release *linux.Release, packages []pkg.Package, scope pkg.Context) (finding.Scan, error) {
 	started := time.Now().UTC()
-	findings, unread, err := d.findings(ctx, bom)
+	findings, unread, err := d.findings(ctx, packages, scope)
 	if err != nil {
 		return finding.Scan{}, fmt.Errorf("scanning the packages: %w", err)
 	}
-	distribution, err := d.distribution(bom.Artifacts.LinuxDistribution)
+	distribution, err := d.distribution(release)
 	if err != nil {
 		return finding.Scan{}, fmt.Errorf("scanning the packages: %w", err)
 	}
@@ -101,8 +108,7 @@ func (d *Database) Scan(ctx context.Context, bom *sbom.SBOM) (finding.Scan, erro
 }
 
 // findings returns what is found in an SBOM, and what could not be looked for.
-func (d *Database) findings(ctx context.Context, bom *sbom.SBOM) ([]finding.Finding, []finding.Gap, error) {
-	packages, scope := packagesOf(bom)
+func (d *Database) findings(ctx context.Context, packages []pkg.Package, scope pkg.Context) ([]finding.Finding, []finding.Gap, error) {
 	otherwise, err := d.checkDistributions(packages, scope)
 	if err != nil {
 		return nil, nil, err

@@ -80,13 +80,13 @@ func (c Context) thread(f facts, token string) (thread, error) {
 	t := thread{token: token}
 	switch c.Host {
 	case GitHub:
-		t.api, t.header, t.update, t.bot = f.text("GITHUB_API_URL"), "Authorization", http.MethodPatch, "github-actions[bot]"
+		t.api, t.header, t.update, t.bot = c.APIURL, "Authorization", http.MethodPatch, "github-actions[bot]"
 		t.comments = "/repos/" + c.Repository + "/issues/" + number + "/comments"
 		t.single = "/repos/" + c.Repository + "/issues/comments/"
 		t.need = "github-token needs the permission pull-requests: write; jobs for pull requests of forks do not get it"
 		t.token = "Bearer " + token
 	case GitLab:
-		t.api, t.header, t.update = f.text("CI_API_V4_URL"), "PRIVATE-TOKEN", http.MethodPut
+		t.api, t.header, t.update = c.APIURL, "PRIVATE-TOKEN", http.MethodPut
 		t.comments = "/projects/" + url.PathEscape(f.text("CI_MERGE_REQUEST_PROJECT_ID")) + "/merge_requests/" + number + "/notes"
 		t.single = t.comments + "/"
 		t.need = "gitlab-token must be a project's access token with the scope api and the role Reporter; a job's own token may not comment"
@@ -95,6 +95,9 @@ func (c Context) thread(f facts, token string) (thread, error) {
 	}
 	if api, err := url.Parse(t.api); t.api != "" && (err != nil || !confidential(api)) {
 		return thread{}, errors.New("commenting on the request: the host's API is not at an https address, and the token would travel in the clear")
+	}
+	if c.APIURL == "" && token != "" {
+		return thread{}, errors.New("commenting on the request: the job's variables name no API of its own server")
 	}
 	if token == "" || t.api == "" {
 		return thread{}, fault.WithHint(errors.New("commenting on the request: there is no token for it"), "%s", t.need)
@@ -105,8 +108,12 @@ func (c Context) thread(f facts, token string) (thread, error) {
 // confidential reports whether what is sent to an address can be read by nobody on
 // the way.
 func confidential(address *url.URL) bool {
-	ip := net.ParseIP(address.Hostname())
-	return address.Scheme == "https" || address.Scheme == "http" && (address.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+	return address.Scheme == "https" || address.Scheme == "http" && loopback(address.Hostname())
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (t thread) failed(err error) error {

@@ -186,3 +186,18 @@ func TestCommentFollowsNoRedirect(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// A token goes to the API of the job's own server, and not where a variable leads that
+// an earlier job has set, nor over plain HTTP.
+func TestCommentGoesToTheJobsOwnServer(t *testing.T) {
+	for api, want := range map[string]string{
+		"https://gitlab.example.com/api/v4": "no API of its own server",
+		"http://gitlab.com/api/v4":          "in the clear",
+	} {
+		env := gitLab.with(vars{"CI_COMMIT_BRANCH": "", "CI_MERGE_REQUEST_IID": "5", "CI_MERGE_REQUEST_PROJECT_ID": "1", "CI_API_V4_URL": api})
+		err := ci.Detect(env.lookup).Comment(t.Context(), env.lookup, "secret", "registry.example.com/team/shop", []byte("x"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", api, err)
+		}
+	}
+}

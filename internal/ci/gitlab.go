@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -11,7 +12,7 @@ func gitLabContext(f facts) Context {
 	c := Context{
 		Host:          GitLab,
 		ServerURL:     f.address("CI_SERVER_URL"),
-		APIURL:        f.text("CI_API_V4_URL"),
+		APIURL:        ofServer(f.text("CI_API_V4_URL"), f.text("CI_SERVER_URL")),
 		Repository:    f.text("CI_PROJECT_PATH"),
 		RepositoryURL: f.address("CI_PROJECT_URL"),
 		Protected:     f.flag("CI_COMMIT_REF_PROTECTED"),
@@ -43,6 +44,18 @@ func gitLabContext(f facts) Context {
 	}
 	c.Head = ownHead(c)
 	return c
+}
+
+// ofServer returns the address of an API if it is one of the server that it should be
+// of, or of this machine. Both are variables, which an earlier job can set; a token is
+// sent to the API.
+func ofServer(api, server string) string {
+	a, apiErr := url.Parse(api)
+	b, serverErr := url.Parse(server)
+	if server != "" && (apiErr != nil || serverErr != nil || a.Host != b.Host && !loopback(a.Hostname())) {
+		return ""
+	}
+	return api
 }
 
 // ofMergeRequest completes the context of a pipeline for a merge request.

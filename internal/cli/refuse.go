@@ -61,10 +61,10 @@ func secretIn(value string, reference bool) string {
 func withLogin(value string, reference bool) bool {
 	scheme, rest, remote := strings.Cut(value, "://")
 	switch {
-	case remote && (scheme == "https" || scheme == "http"):
+	case remote && !reference && (scheme == "https" || scheme == "http"):
 		address, err := url.Parse(value)
-		return err == nil && address.User != nil && strings.Contains(address.Path, "@")
-	case remote && scheme == "oci":
+		return strings.Contains(value, "@") && (err != nil || address.User != nil && strings.Contains(address.Path, "@"))
+	case remote && (reference || scheme == "oci"):
 		return strayAt(rest)
 	case remote && regexp.MustCompile(`^[a-z]+$`).MatchString(scheme):
 		authority, _, _ := strings.Cut(rest, "/")

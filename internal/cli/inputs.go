@@ -176,7 +176,7 @@ func policyInputs() []input {
 	return []input{
 		{name: "output", short: "o", usage: "file for the ClusterImagePolicies; else they are printed", commands: []string{cmdPolicyCompile}},
 		{name: "name", usage: "name of the ClusterImagePolicy; of several, what their names begin with", commands: []string{cmdPolicyCompile}},
-		{name: "image-glob", kind: list, preset: "**", usage: "images that the cluster checks, as Policy Controller matches them", commands: []string{cmdPolicyCompile}, decides: true},
+		{name: "image-glob", kind: list, preset: "**", usage: "images that the cluster checks, as Policy Controller matches them", commands: []string{cmdPolicyCompile}, decides: true, refers: true},
 		{name: "mode", preset: "enforce", usage: "enforce, or warn: the cluster admits with a warning", commands: []string{cmdPolicyCompile}, decides: true},
 		{name: "trust-root-ref", usage: "name of the TrustRoot resource of a private Sigstore in the cluster", commands: []string{cmdPolicyCompile}},
 		{name: "verifier-id", preset: verifierID, usage: "whose attested verdicts the cluster believes, for policies that no single attestation answers", commands: []string{cmdPolicyCompile}, decides: true},

@@ -246,37 +246,6 @@ func (a *app) command(name, argument, short string, run func(ctx context.Context
 	return c
 }
 
-// read reads the inputs of a command: the one place where their values come in.
-func (a *app) read(flags *pflag.FlagSet, taken []input, args []string) (values, error) {
-	v := values{flags: flags, env: a.env, inputs: taken}
-	a.json = v.text("log-format") == "json" // from here on, whatever goes wrong
-	a.secrets = append(a.secrets, v.secrets()...)
-	if err := v.checkFlags(); err != nil {
-		return values{}, err
-	}
-	var err error
-	if v.step, err = a.readStep(flags.Lookup(stepFlag).Value.String()); err != nil {
-		return values{}, err
-	}
-	if v.step.alone() {
-		a.env = withoutDeciding(a.env, v.step.host)
-		v.env, v.step.env = a.env, a.env
-	}
-	a.json = v.text("log-format") == "json"
-	a.secrets = append(a.secrets, v.secrets()...)
-	a.settle(v)
-	if err := a.checkNames(v.step); err != nil {
-		return values{}, err
-	}
-	if err := v.step.check(taken); err != nil {
-		return values{}, err
-	}
-	if err := v.refuse(args); err != nil {
-		return values{}, err
-	}
-	return v, v.believeAuthorities()
-}
-
 // truthValue reports whether an argument is meant as the value of a switch: as
 // with most programs, it is none in "--switch false".
 func truthValue(s string) bool { return s == "true" || s == "false" }

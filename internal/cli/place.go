@@ -84,7 +84,9 @@ func (a *app) access(v values) (image.Access, error) {
 	if err != nil {
 		return image.Access{}, err
 	}
-	access := image.Access{Login: v.login, HostLogin: a.hostLogin(v), Insecure: insecure, UserAgent: "hallmark/" + buildVersion()}
+	access := image.Access{
+		Login: v.login, HostLogin: a.hostLogin(v), Insecure: insecure, UserAgent: "hallmark/" + buildVersion(),
+	}
 	access.Mirrors, err = mirrors(v, access)
 	return access, err
 }
@@ -108,7 +110,8 @@ func mirrors(v values, access image.Access) ([]image.Mirror, error) {
 func givenLogin(command string, v values, args []string) (image.Login, error) {
 	login := image.Login{Username: v.text("registry-username"), Password: v.text("registry-password")}
 	if (login.Username == "") != (login.Password == "") {
-		return image.Login{}, fault.WithHint(fault.Usagef("only one of registry-username and registry-password is given"), "give both, or neither")
+		return image.Login{}, fault.WithHint(
+			fault.Usagef("only one of registry-username and registry-password is given"), "give both, or neither")
 	}
 	reference := imageOf(v, args)
 	if command == cmdPolicyPush && len(args) > 0 {

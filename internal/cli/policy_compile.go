@@ -12,6 +12,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/internal/evidence"
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 	"github.com/hallmark-ci/hallmark/internal/policy"
 	"github.com/hallmark-ci/hallmark/internal/sign"
 	"github.com/hallmark-ci/hallmark/internal/store"
@@ -102,8 +103,8 @@ func (a *app) cluster(ctx context.Context, v values) (policy.Cluster, error) {
 		return policy.Cluster{}, err
 	}
 	return policy.Cluster{
-		Name: v.text("name"), Globs: v.list("image-glob"), Warn: mode == "warn", Authorities: authorities,
-		Verifier: v.text("verifier-id"), AllowUnread: allowed, MaxScanAge: scanAge, MaxDatabaseAge: databaseAge, MaxVerdictAge: verdictAge,
+		Name: plain.Address(v.text("name")), Globs: v.list("image-glob"), Warn: mode == "warn", Authorities: authorities,
+		Verifier: plain.Address(v.text("verifier-id")), AllowUnread: allowed, MaxScanAge: scanAge, MaxDatabaseAge: databaseAge, MaxVerdictAge: verdictAge,
 		ByVerdict: checked == "verdict", PartOfVerdict: part == "policy",
 	}, nil
 }
@@ -139,7 +140,8 @@ func (a *app) authorities(ctx context.Context, v values) ([]policy.Authority, er
 		}
 		one := policy.Authority{
 			Subject: identity.Subject, SubjectRegexp: identity.SubjectRegexp, Issuer: identity.Issuer, IssuerRegexp: identity.IssuerRegexp,
-			Fulcio: v.text("fulcio-url"), Rekor: v.text("rekor-url"), TrustRoot: v.text("trust-root-ref"), Bundle: bundle,
+			Fulcio: plain.Address(v.text("fulcio-url")), Rekor: plain.Address(v.text("rekor-url")),
+			TrustRoot: plain.Address(v.text("trust-root-ref")), Bundle: bundle,
 		}
 		if one.Fulcio == "" && one.Rekor == "" {
 			one.Fulcio, one.Rekor = publicFulcio, publicRekor

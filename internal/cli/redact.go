@@ -41,12 +41,15 @@ func secretsOf(environ []string) []string {
 		switch {
 		case slices.Contains(secret, name):
 			found = append(found, value)
-		case strings.HasPrefix(name, "INPUT_"), strings.HasPrefix(name, "HALLMARK_"), strings.HasSuffix(strings.ToUpper(name), "_PROXY"):
+		case strings.HasPrefix(name, "INPUT_"), strings.HasPrefix(name, "HALLMARK_"), isProxy(name):
 			found = append(found, ofAddress(value)...)
 		}
 	}
 	return found
 }
+
+// isProxy reports whether a variable names a proxy, which may have a login.
+func isProxy(name string) bool { return strings.HasSuffix(strings.ToUpper(name), "_PROXY") }
 
 // secrets returns the secrets in the values of a command, wherever they are from.
 func (v values) secrets() []string {

@@ -46,7 +46,7 @@ func secretIn(value string, reference bool) string {
 	switch {
 	case strings.Contains(value, "-----BEGIN"), strings.Contains(value, "LS0tLS1CRUdJTi"): // the same in base64
 		return holdsKey
-	case regexp.MustCompile(`(^|[\s=:'"@])eyJ`).MatchString(value): // a JSON object in base64, as tokens and docker's logins begin
+	case regexp.MustCompile(`(^|[\s=:'"@])eyJ`).MatchString(value): // JSON in base64, as tokens and docker's logins
 		return holdsToken
 	case strings.ContainsFunc(value, unicode.IsControl):
 		return holdsLines
@@ -90,9 +90,11 @@ func looksPulled(value string) bool {
 func instead(in input, what string) string {
 	switch {
 	case what == holdsLogin:
-		return "give the login with registry-username and registry-password, or percent-encode what is special in that of an https URL"
+		return "give the login with registry-username and registry-password, " +
+			"or percent-encode what is special in that of an https URL"
 	case what == holdsLines:
-		return "a list is given by repeating its flag; for a key give the name of its file, or env://NAME of the variable that has it"
+		return "a list is given by repeating its flag; " +
+			"for a key give the name of its file, or env://NAME of the variable that has it"
 	case what == holdsToken && in.name == "identity-token":
 		return "give the name of a file that holds it, or put it into SIGSTORE_ID_TOKEN"
 	case strings.HasSuffix(in.name, "key"):

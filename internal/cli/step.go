@@ -48,7 +48,8 @@ func (a *app) readStep(flag string) (step, error) {
 		s.inputs, err = readInputs(a.stdio.In)
 		return s, err
 	}
-	return step{}, fault.Usagef("%s is %q: the action and the component set it, and nobody else", stepFlag, plain.Line(flag, 100))
+	return step{}, fault.Usagef("%s is %q: the action and the component set it, and nobody else",
+		stepFlag, plain.Line(flag, 100))
 }
 
 // alone reports whether what decides comes from the step alone.
@@ -100,9 +101,13 @@ func (h host) foreign(name string) bool {
 	if name == "SIGSTORE_ID_TOKEN" {
 		return h == byAction // the component itself asks for it
 	}
-	named := []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_TLS_INSECURE_SKIP_VERIFY", "VAULT_SKIP_VERIFY", "BAO_SKIP_VERIFY", "XDG_CACHE_HOME", "COSIGN_REPOSITORY"}
+	named := []string{
+		"SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_TLS_INSECURE_SKIP_VERIFY", "VAULT_SKIP_VERIFY", "BAO_SKIP_VERIFY",
+		"XDG_CACHE_HOME", "COSIGN_REPOSITORY",
+	}
 	families := []string{"SIGSTORE_", "TUF_", "GRYPE_", "SYFT_"}
-	return slices.Contains(named, name) || slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(name, f) })
+	ofFamily := func(f string) bool { return strings.HasPrefix(name, f) }
+	return slices.Contains(named, name) || slices.ContainsFunc(families, ofFamily)
 }
 
 // withoutDeciding takes the variables that decide out of the environment of this

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"crypto/x509"
 	"encoding/json"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -78,24 +76,6 @@ func (v values) checkFlags() error {
 		}
 	})
 	return err
-}
-
-// believeAuthorities lets TLS believe the authorities of the input ca-file. It goes by
-// the variable that the standard library reads them from, which is before the first
-// connection.
-func (v values) believeAuthorities() error {
-	path := v.text("ca-file")
-	if path == "" {
-		return nil
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return fault.Usagef("reading ca-file: %w", err)
-	}
-	if !x509.NewCertPool().AppendCertsFromPEM(content) {
-		return fault.Usagef("reading ca-file: %s holds no certificate in PEM form", path)
-	}
-	return os.Setenv("SSL_CERT_FILE", path)
 }
 
 // text returns the value of an input that is one string.

@@ -20,6 +20,9 @@ RULE {
 
 // asked returns the command by which a reader is asked about an image.
 func (f forgery) asked(r reader, form string) string {
+	if f.ask != nil {
+		return f.ask(r.tool)
+	}
 	if !f.scans {
 		return r.command(byKey, form, false)
 	}
@@ -35,13 +38,23 @@ func (f forgery) asked(r reader, form string) string {
 // policyFiles writes what scans are judged by.
 func (f forging) policyFiles() {
 	f.t.Helper()
-	rego := func(words ...string) string { return strings.NewReplacer(words...).Replace(cleanPolicy) }
-	f.file("clean.rego", rego("PACKAGE", "signature", "RULE", "allow"))
-	inline := "      policy:\n        type: rego\n        data: |\n          " +
-		strings.ReplaceAll(strings.TrimSpace(rego("PACKAGE", "sigstore", "RULE", "isCompliant")), "\n", "\n          ") + "\n"
+	f.file("clean.rego", regoOf(cleanPolicy, "signature", "allow"))
 	key := withKey(policies()["key.yaml"], f.read("cosign.pub"))
 	f.file("key.yaml", f.words.Replace(key))
-	f.file("scan.yaml", strings.Replace(key, "TYPE", "vuln", 1)+inline)
+	f.file("scan.yaml", inlined(key, "vuln", regoOf(cleanPolicy, "sigstore", "isCompliant")))
+	f.besidePolicies(key)
+}
+
+// regoOf returns a policy in the package and with the rule that a reader looks for.
+func regoOf(policy, name, rule string) string {
+	return strings.NewReplacer("PACKAGE", name, "RULE", rule).Replace(policy)
+}
+
+// inlined returns a ClusterImagePolicy that asks a policy about a type.
+func inlined(key, predicateType, rego string) string {
+	const indent = "\n          "
+	return strings.Replace(key, "TYPE", predicateType, 1) + "      policy:\n        type: rego\n        data: |" + indent +
+		strings.ReplaceAll(strings.TrimSpace(rego), "\n", indent) + "\n"
 }
 
 // judged returns what each reader says of a forgery.
@@ -79,6 +92,8 @@ func (f forging) ours(forged forgery, got outcome) string {
 	switch {
 	case forged.believed:
 		want = 0
+	case forged.code != 0:
+		want = forged.code
 	case forged.scans && !forged.unread:
 		want = 3
 	}
@@ -88,7 +103,7 @@ func (f forging) ours(forged forgery, got outcome) string {
 	if got.code == 0 {
 		return "accepts"
 	}
-	reasons := regexp.MustCompile(`is not believed: (.*)|(?m)^ +deny +(.*)$|(?m)^ +(something attached was not read.*)$`).FindAllStringSubmatch(got.stdout, -1)
+	reasons := regexp.MustCompile(`is not believed: (.*)|(?m)^ +deny +(.*)$|(?m)^ +undecided +.*\n +(.*)$|(?m)^ +(something attached was not read.*)$`).FindAllStringSubmatch(got.stdout, -1)
 	var said []string
 	for _, reason := range reasons {
 		said = append(said, plainDigests(strings.Join(reason[1:], "")))

@@ -43,10 +43,12 @@ type forging struct {
 // forgery is a way to attach what should not be believed.
 type forgery struct {
 	name     string
-	form     string // the only one in which it is tried, or empty
-	believed bool   // whether there is something that Hallmark should believe
-	scans    bool   // whether a policy about scans is asked
-	unread   bool   // whether something is there that cannot be read
+	form     string                   // the only one in which it is tried, or empty
+	believed bool                     // whether there is something that Hallmark should believe
+	scans    bool                     // whether a policy about scans is asked
+	unread   bool                     // whether something is there that cannot be read
+	code     int                      // that Hallmark refuses it with; 0: 4, or 3 of scans
+	ask      func(tool string) string // how a reader is asked; nil: to verify it
 	attach   func(f forging, form, image string)
 }
 
@@ -54,7 +56,7 @@ func forgeries() []forgery {
 	one := func(forge func(f forging, image string) world.Envelope) func(forging, string, string) {
 		return func(f forging, form, image string) { f.attach(form, image, f.encode(form, forge(f, image))) }
 	}
-	return []forgery{
+	return append([]forgery{
 		{name: "nothing: a genuine attestation", believed: true, attach: one(func(f forging, image string) world.Envelope { return f.genuine(image) })},
 		{name: "its payload was changed after signing", attach: one(func(f forging, image string) world.Envelope {
 			e := f.sign(f.signer, world.PayloadType, statement(image, typeOfOurOwn, `{"by":"nobody"}`))
@@ -122,5 +124,5 @@ func forgeries() []forgery {
 			f.attachAs(form, image, typeVuln, clean)
 			f.attachClaiming(image, 5, 128<<20)
 		}},
-	}
+	}, besideForgeries()...)
 }

@@ -52,6 +52,34 @@ runs:
       run: cd "$KEPT" && for file in *; do echo "kept $file"; done
 `
 
+// checkoutAction stands for the checkout of a repository that is not the caller's. act
+// makes the caller's own itself. It puts the action there, as the release of that
+// commit has it.
+const checkoutAction = `name: checkout
+description: puts the action of a release where it is asked for
+inputs:
+  repository: {required: true, description: which}
+  ref: {required: true, description: commit}
+  path: {required: true, description: where}
+  persist-credentials: {required: true, description: whether}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env: {TO: "${{ inputs.path }}"}
+      run: mkdir -p "$TO" && cp released-action.yml "$TO/action.yml"
+`
+
+// selfAware tells a workflow its own repository and commit, which act does not.
+func selfAware(t *testing.T, workflow string) string {
+	t.Helper()
+	out := strings.NewReplacer("${{ job.workflow_repository }}", "hallmark-ci/hallmark", "${{ job.workflow_sha }}", strings.Repeat("1f", 20)).Replace(workflow)
+	if out == workflow {
+		t.Fatal("the workflow does not ask which commit it is of")
+	}
+	return out
+}
+
 // replaced returns act's arguments that replace an action, in the version that a
 // workflow of the project names, by a local one.
 func replaced(t *testing.T, workflow, action, content string) []string {
@@ -104,7 +132,7 @@ func testAttest(t *testing.T, docker *world.Docker, databases string) {
 		t.Fatal(err)
 	}
 	sigstore := newSigstore(t)
-	attest := ofProject(t, ".github", "workflows", "attest.yml")
+	attest := selfAware(t, ofProject(t, ".github", "workflows", "attest.yml"))
 	const with = "        with:\n          image:" // what decides has to be said here: no variable says it
 	if strings.Count(attest, with) != 1 {
 		t.Fatal("the workflow gives the action no image")
@@ -124,7 +152,8 @@ func testAttest(t *testing.T, docker *world.Docker, databases string) {
 	files[".github/workflows/passes.yml"] = fmt.Sprintf(caller, image, "none", true)
 	files[".github/workflows/denied.yml"] = fmt.Sprintf(caller, image, "negligible", false)
 	dir := p.checkout(files)
-	args := append(replaced(t, attest, "hallmark-ci/hallmark", p.pinnedAction(hallmarkImage)), replaced(t, attest, "actions/upload-artifact", uploadAction)...)
+	files["released-action.yml"] = p.pinnedAction(hallmarkImage)
+	args := append(replaced(t, attest, "actions/checkout", checkoutAction), replaced(t, attest, "actions/upload-artifact", uploadAction)...)
 	for _, set := range append(sigstore.Issuer.GitHubEnv(), "HALLMARK_GATE=warn", "HALLMARK_SEVERITY_CUTOFF=none") {
 		args = append(args, "--env", set)
 	}

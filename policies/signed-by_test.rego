@@ -9,7 +9,22 @@ attestations := {
 }
 
 denied(given, signers, types) := {messages_test.message(d) |
-	some d in signed_by.deny with input.attestations as given with data.params as {"signers": signers, "types": types}
+	some d in signed_by.deny with input.attestations as given with data.params as {"signers": signers, "types": types, "sources": []}
+}
+
+# A reusable workflow signs alike for whoever calls it.
+test_denies_another_source if {
+	by := sprintf("the attestation of type vuln is signed by %s for ", [workflow])
+	denied_by_source({"source": {"repository": "https://github.com/team/shop"}}) == set()
+	denied_by_source({"source": {"repository": "https://github.com/eve/shop"}}) == {concat("", [by, "https://github.com/eve/shop"])}
+	denied_by_source({}) == {concat("", [by, "a repository that its certificate does not name"])}
+}
+
+workflow := "https://github.com/acme/ci/.github/workflows/attest.yml@refs/tags/v1 (issuer https://token.example)"
+
+denied_by_source(entry) := {messages_test.message(d) |
+	some d in signed_by.deny with input.attestations as {"vuln": [object.union({"signer": workflow}, entry), {"signer": "key sha256:aa"}]}
+		with data.params as {"signers": ["*"], "types": [], "sources": ["https://github.com/team/*"]}
 }
 
 test_passes if {

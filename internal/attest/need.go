@@ -3,6 +3,7 @@ package attest
 import (
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -10,7 +11,7 @@ import (
 // Need is what a reader wants to know of an image, whichever predicate type
 // answers it. Two statements of one need can contradict each other, so a run that
 // makes one takes none from elsewhere. A type that shares its need with no other is
-// a need of its own, under its URI.
+// a need of its own, under its URI without the version.
 type Need string
 
 // Needs that several predicate types answer.
@@ -19,6 +20,8 @@ const (
 	NeedScan       Need = "scan"
 	NeedProvenance Need = "provenance"
 	NeedVerdict    Need = "verdict"
+	NeedVEX        Need = "openvex"
+	NeedSARIF      Need = "sarif"
 )
 
 // family is a need with its predicate types.
@@ -42,6 +45,10 @@ func families() []family {
 		{NeedVerdict, []string{TypeVSA}, []string{
 			"slsa.dev/verification_summary", "slsa.dev/verificationsummary", "slsa.dev/vsa",
 		}},
+		{NeedVEX, []string{TypeOpenVEX}, []string{"openvex.dev/ns", "cyclonedx.org/vex"}},
+		{NeedSARIF, []string{TypeSARIF}, []string{
+			"schemastore.org/schemas/json", "json.schemastore.org", "docs.oasis-open.org/sarif",
+		}},
 	}
 }
 
@@ -54,12 +61,12 @@ func NeedOf(uri string) Need {
 			return f.need
 		}
 	}
-	for _, k := range Shorthands() {
-		if NormalizeURI(k.URI) == normalized {
-			return Need(k.URI)
-		}
-	}
-	return Need(normalized)
+	return Need(withoutVersion(normalized))
+}
+
+// withoutVersion returns a normalized URI without the version at its end, /v0.1.
+func withoutVersion(uri string) string {
+	return regexp.MustCompile(`/v?[0-9]+(\.[0-9]+)*(-[a-z0-9.]+)?$`).ReplaceAllString(uri, "")
 }
 
 // isBelow reports whether a normalized URI is another, or a path or a version
@@ -79,10 +86,6 @@ func (n Need) Types() []string {
 	}
 	return nil
 }
-
-// String returns the need for display: a type that is a need of its own by its
-// short name.
-func (n Need) String() string { return ShortType(string(n)) }
 
 // maxDecodings bounds how often a URI is percent-decoded.
 const maxDecodings = 8

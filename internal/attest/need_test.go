@@ -26,9 +26,14 @@ func TestTypesOfOneNeed(t *testing.T) {
 			attest.TypeVSA, "https://slsa.dev/verification_summary/v0.2", "https://slsa.dev/verification_summary/v1/",
 			"https://slsa.dev/verification%5Fsummary/v1",
 		},
-		attest.Need(attest.TypeSARIF):      {attest.TypeSARIF},
-		attest.Need(attest.TypeTestResult): {attest.TypeTestResult, attest.TypeTestResult + "/", "HTTPS://in-toto.io/attestation/test-result/v0.1"},
-		attest.Need(attest.TypeCustom):     {attest.TypeCustom},
+		attest.NeedSARIF: {attest.TypeSARIF, "https://json.schemastore.org/sarif-2.1.0.json"},
+		attest.NeedVEX:   {attest.TypeOpenVEX, "https://openvex.dev/ns/v0.2.0", "https://cyclonedx.org/vex"},
+		"in-toto.io/attestation/test-result": {
+			attest.TypeTestResult, attest.TypeTestResult + "/", "HTTPS://in-toto.io/attestation/test-result/v0.1", "https://in-toto.io/attestation/test-result/v1.0-rc.1",
+		},
+		"hallmark-ci.github.io/approval":  {attest.TypeApproval, "https://hallmark-ci.github.io/approval/v2"},
+		"cosign.sigstore.dev/attestation": {attest.TypeCustom},
+		"example.com/review":              {"https://example.com/review/v1", "https://example.com/review/2"},
 	} {
 		for _, uri := range types {
 			if got := attest.NeedOf(uri); got != want {

@@ -74,7 +74,8 @@ func ofMergeRequest(c Context, f facts) Context {
 // not say, or says both.
 func isFork(f facts) *bool {
 	source, target := f.text("CI_MERGE_REQUEST_SOURCE_PROJECT_ID"), f.text("CI_MERGE_REQUEST_PROJECT_ID")
-	from, into := f.text("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH"), f.text("CI_MERGE_REQUEST_PROJECT_PATH")
+	from := f.text("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH")
+	into := either(f.text("CI_MERGE_REQUEST_PROJECT_PATH"), f.text("CI_PROJECT_PATH"))
 	byID, byPath := source != target, !strings.EqualFold(from, into)
 	haveID, havePath := source != "" && target != "", from != "" && into != ""
 	switch {

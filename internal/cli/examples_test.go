@@ -24,6 +24,7 @@ import (
 const (
 	ownAction    = "hallmark-ci/hallmark@v1"
 	ownWorkflow  = "hallmark-ci/hallmark/.github/workflows/attest.yml@v1"
+	ownCheckout  = "./.hallmark" // of the action, in the commit that a workflow is of
 	ownComponent = "$CI_SERVER_FQDN/hallmark-ci/hallmark/hallmark@1"
 	ownBuilder   = "$CI_SERVER_FQDN/hallmark-ci/hallmark/build-and-attest@1"
 )
@@ -111,7 +112,7 @@ func checkUse(t *testing.T, n node) error {
 	uses, component := textOf(n, "uses"), textOf(n, "component")
 	file := cmp.Or(textOf(n, "file"), textOf(n, "local"))
 	switch {
-	case uses == ownAction:
+	case uses == ownAction, uses == ownCheckout:
 		return known(n["with"], append(lower(actionInputs()[3:]), inputCommand), "image")
 	case uses == ownWorkflow:
 		return known(n["with"], workflowInputs(t), "image")
@@ -168,6 +169,36 @@ func workflowInputs(t *testing.T) []string {
 	}
 	decodeYAML(t, ".github/workflows/attest.yml", 0, &w)
 	return keys(w.On.Call.Inputs)
+}
+
+// What the workflow for others runs is settled by the commit that they name. A tag of
+// ours in it could move.
+func TestTheReusableWorkflowRunsItsOwnCommit(t *testing.T) {
+	var w struct {
+		Jobs map[string]struct {
+			Steps []struct {
+				Uses string
+				Run  string
+				With node
+			}
+		}
+	}
+	decodeYAML(t, ".github/workflows/attest.yml", 0, &w)
+	checked, out := false, false
+	for _, step := range w.Jobs["attest"].Steps {
+		checked = checked || strings.Contains(step.Run, `"$COMMIT" =~ ^[0-9a-f]{40,64}$`)
+		switch {
+		case strings.HasPrefix(step.Uses, "hallmark-ci/"):
+			t.Errorf("it uses %s, which can move", step.Uses)
+		case textOf(step.With, "path") == ".hallmark":
+			out = checked && textOf(step.With, "ref") == "${{ job.workflow_sha }}" && textOf(step.With, "repository") == "${{ job.workflow_repository }}"
+		case step.Uses == ownCheckout && !out:
+			t.Error("what it uses is not checked out from its own commit")
+		}
+	}
+	if !out {
+		t.Error("it does not check out its own commit")
+	}
 }
 
 func componentNames(t *testing.T, name string) []string {

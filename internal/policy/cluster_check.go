@@ -129,7 +129,7 @@ func (p Policy) readsAround() string {
 				return true // the image's own, which was looked at above
 			}
 			word, ok := t.Value.(ast.String)
-			if ok && p.reads.entries && slices.Contains([]string{"signer", "time", "digest"}, string(word)) {
+			if ok && p.reads.entries && slices.Contains([]string{"signer", "source", "time", "digest"}, string(word)) {
 				found = fmt.Sprintf("it may read an attestation's %s", string(word))
 			}
 			return false

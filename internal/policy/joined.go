@@ -278,6 +278,9 @@ func (j *joined) entry(v verify.Verified) (*ast.Term, error) {
 	if made := v.Time(); !made.IsZero() {
 		entry.Insert(ast.StringTerm("time"), ast.StringTerm(made.UTC().Format(time.RFC3339)))
 	}
+	if source := sourceTerm(v.Source()); source != nil {
+		entry.Insert(ast.StringTerm("source"), source)
+	}
 	object, _ := statement.(ast.Object)
 	for _, key := range []string{"_type", "predicateType", "subject", "predicate"} { // no other, which could pass for a signer
 		if value := object.Get(ast.StringTerm(key)); value != nil {
@@ -289,4 +292,18 @@ func (j *joined) entry(v verify.Verified) (*ast.Term, error) {
 	}
 	j.decoded[digest] = ast.NewTerm(entry)
 	return j.decoded[digest], nil
+}
+
+// sourceTerm returns what a certificate says of its job, nil for what says nothing.
+func sourceTerm(s verify.Source) *ast.Term {
+	object := ast.NewObject()
+	for key, text := range map[string]string{"repository": s.Repository, "ref": s.Ref, "caller": s.Caller} {
+		if text != "" {
+			object.Insert(ast.StringTerm(key), ast.StringTerm(text))
+		}
+	}
+	if object.Len() == 0 {
+		return nil
+	}
+	return ast.NewTerm(object)
 }

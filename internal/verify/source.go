@@ -40,6 +40,18 @@ func (s Source) fields() []field {
 	}
 }
 
+// sourceOf returns what a certificate says. A text that is no plain line could pass
+// for another where it is shown, and is left out.
+func sourceOf(c certificate.Summary) Source {
+	text := func(s string) string {
+		if plain.Line(s, maxDetail) != s {
+			return ""
+		}
+		return s
+	}
+	return Source{Repository: text(c.SourceRepositoryURI), Ref: text(c.SourceRepositoryRef), Caller: text(c.BuildConfigURI)}
+}
+
 // String names what is asked for, or nothing.
 func (s Source) String() string {
 	var parts []string

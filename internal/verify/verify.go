@@ -23,6 +23,7 @@ type Verified struct {
 	payload   []byte
 	envelope  attest.Envelope
 	signer    string
+	source    Source
 	signedAt  time.Time
 }
 
@@ -40,6 +41,10 @@ func (v Verified) Envelope() attest.Envelope { return v.envelope }
 
 // Signer names the trusted signer whose signature was found.
 func (v Verified) Signer() string { return v.signer }
+
+// Source returns what the signer's certificate says of the job that it was given to,
+// exactly; it is empty for keys, and where the issuer does not tell.
+func (v Verified) Source() Source { return v.source }
 
 // SignedAt returns the time of the signature by a trusted clock, that of a
 // timestamp authority or a log, and the zero time where none vouches for it.
@@ -78,6 +83,7 @@ type authority interface {
 type opened struct {
 	payload []byte
 	signer  string
+	source  Source    // that its certificate names
 	at      time.Time // by a trusted clock, or zero
 }
 
@@ -111,7 +117,7 @@ func Verify(e attest.Envelope, subject attest.Subject, trust Trust) (Verified, e
 	if !statement.About(subject) {
 		return Verified{}, fmt.Errorf("statement is about another image, not sha256:%s", subject.Hex())
 	}
-	return Verified{statement: statement, payload: found.payload, envelope: e, signer: found.signer, signedAt: found.at}, nil
+	return Verified{statement: statement, payload: found.payload, envelope: e, signer: found.signer, source: found.source, signedAt: found.at}, nil
 }
 
 // ask asks one authority after the other. Of several refusals, the one that

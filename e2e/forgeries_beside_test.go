@@ -108,7 +108,7 @@ func (f forging) besidePolicies(key string) {
 	f.t.Helper()
 	f.file("built.rego", builtHere)
 	for name, asked := range map[string]struct{ policy, predicateType string }{
-		"built": {builtPolicy, typeProvenance02}, "passed": {passedPolicy, typeVerdict},
+		"built": {builtPolicy, typeProvenance02}, "passed": {passedPolicy, typeVerdict}, "made": {madePolicy, typeCycloneDX},
 	} {
 		f.file(name+"-signature.rego", regoOf(asked.policy, "signature", "allow"))
 		f.file(name+".yaml", inlined(key, asked.predicateType, regoOf(asked.policy, "sigstore", "isCompliant")))

@@ -137,6 +137,12 @@ func (f forging) unique() string {
 	return strings.ToLower(regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(f.t.Name(), "-"))
 }
 
+// sbomWith is an SBOM with a seal and an origin.
+func sbomWith(origin string) string {
+	return fmt.Sprintf(`{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"metadata":{"properties":[`+
+		`{"name":"hallmark:origin","value":%q},{"name":"hallmark:seal","value":"sha256:%s"}]},"components":[]}`, origin, strings.Repeat("0", 64))
+}
+
 // scanOf is a scan that finished on a day and has critical findings.
 func scanOf(day string, critical int) string {
 	counts := fmt.Sprintf(`{"critical":%d,"high":0,"medium":0,"low":0,"negligible":0,"unknown":0}`, critical)

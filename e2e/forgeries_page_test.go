@@ -18,6 +18,29 @@ RULE {
 }
 `
 
+// madePolicy is what each reader is asked about the SBOM.
+const madePolicy = `# METADATA
+# custom:
+#   predicateType: https://cyclonedx.org/bom
+package PACKAGE
+
+default RULE = false
+
+RULE {
+	property := input.predicate.metadata.properties[_]
+	property.name == "hallmark:origin"
+	json.unmarshal(property.value).kind == "made"
+}
+`
+
+// askMade returns the command by which a reader is asked whether Hallmark made the SBOM.
+func askMade(tool string) string {
+	if tool == "hallmark" {
+		return "hallmark gate IMAGE --key cosign.pub --policy made-signature.rego"
+	}
+	return askOthers(tool, "made", "cyclonedx")
+}
+
 // asked returns the command by which a reader is asked about an image.
 func (f forgery) asked(r reader, form string) string {
 	if f.ask != nil {
@@ -30,7 +53,7 @@ func (f forgery) asked(r reader, form string) string {
 	case "hallmark":
 		return "hallmark gate IMAGE --key cosign.pub --severity-cutoff critical --max-scan-age 0 --vuln-db-max-age 0"
 	case "tester":
-		return "tester -image IMAGE -log-level error -policy scan.yaml"
+		return "tester -image IMAGE -log-level error -policy clean.yaml"
 	}
 	return strings.Replace(r.command(byKey, form, false), "--type TYPE", "--type vuln", 1) + " --policy clean.rego"
 }

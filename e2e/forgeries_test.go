@@ -100,6 +100,12 @@ func forgeries() []forgery {
 			f.refer(image, "application/vnd.example.sbom", f.encode(form, f.genuine(image)))
 		}},
 		{name: "a junk signature beside the signer's", believed: true, attach: one(func(f forging, image string) world.Envelope { return f.withJunk(f.genuine(image)) })},
+		{name: "an SBOM that Hallmark made, where a policy wants that", believed: true, ask: askMade, form: "att", attach: one(func(f forging, image string) world.Envelope {
+			return f.sign(f.signer, world.PayloadType, statement(image, typeCycloneDX, sbomWith(`{"kind":"made"}`)))
+		})},
+		{name: "an SBOM that was brought, with a seal that was worked out anew", code: 3, ask: askMade, form: "att", attach: one(func(f forging, image string) world.Envelope {
+			return f.sign(f.signer, world.PayloadType, statement(image, typeCycloneDX, sbomWith(`{"kind":"brought"}`)))
+		})},
 		{name: "an old clean scan beside a new one with critical findings", scans: true, form: "att", attach: func(f forging, form, image string) {
 			clean, critical := f.scans(form, image)
 			f.attachAs(form, image, typeVuln, clean, critical)

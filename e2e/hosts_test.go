@@ -157,7 +157,7 @@ func testGitHub(t *testing.T, docker *world.Docker, databases string) {
 	for name, with := range map[string]string{
 		"passes": lines(key, "severity-cutoff: none"), "denied": lines(key, "severity-cutoff: negligible"), "relaxed": lines(key, "severity-cutoff: negligible"),
 		"misspelt": lines(key, "severty-cutoff: none"),
-		"keyless": lines("signing-config: signing-config.json", "trusted-root: trusted-root.json"),
+		"keyless":  lines("signing-config: signing-config.json", "trusted-root: trusted-root.json"),
 	} {
 		env := ""
 		if name == "keyless" {

@@ -151,8 +151,8 @@ func testAttest(t *testing.T, docker *world.Docker, databases string) {
 	image := p.host + "/sample/app:v1"
 	files[".github/workflows/passes.yml"] = fmt.Sprintf(caller, image, "none", true)
 	files[".github/workflows/denied.yml"] = fmt.Sprintf(caller, image, "negligible", false)
-	dir := p.checkout(files)
 	files["released-action.yml"] = p.pinnedAction(hallmarkImage)
+	dir := p.checkout(files)
 	args := append(replaced(t, attest, "actions/checkout", checkoutAction), replaced(t, attest, "actions/upload-artifact", uploadAction)...)
 	for _, set := range append(sigstore.Issuer.GitHubEnv(), "HALLMARK_GATE=warn", "HALLMARK_SEVERITY_CUTOFF=none") {
 		args = append(args, "--env", set)

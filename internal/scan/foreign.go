@@ -126,13 +126,18 @@ func (r *foreign) distributionOf(out *pkg.Package, purl packageurl.PackageURL, f
 		return
 	}
 	said := purl.Qualifiers.Map()
-	key := strings.Join([]string{
-		purl.Namespace, said[syftpkg.PURLQualifierDistro], said["distro_name"], said["os_name"], said["os_version"], said["os_distro"],
-		fmt.Sprint(ofSystem(from.Type)),
-	}, "\n")
+	system, namespace := ofSystem(from.Type), purl.Namespace
+	if !system {
+		namespace = "" // of npm and others it is no distribution
+	}
+	words := []string{said[syftpkg.PURLQualifierDistro], said["distro_name"], said["os_name"], said["os_version"], said["os_distro"]}
+	if strings.Join(words, "") == "" {
+		return
+	}
+	key := strings.Join(append(words, namespace, fmt.Sprint(system)), "\n")
 	known, ok := r.known[key]
 	if !ok {
-		known = r.choose(candidates(purl.Namespace, said), ofSystem(from.Type))
+		known = r.choose(candidates(namespace, said), system)
 		r.known[key] = known
 	}
 	out.Distro = known

@@ -205,6 +205,18 @@ func TestTooManyDistributionsAreUndecided(t *testing.T) {
 	}
 }
 
+// TestManyNamespacesAreNotManyDistributions: packages of many owners are of none.
+func TestManyNamespacesAreNotManyDistributions(t *testing.T) {
+	var all []component
+	for i := range maxDistributions + 2 {
+		all = append(all, component{"a", "1", fmt.Sprintf("pkg:npm/%%40scope%d/a@1", i)})
+		all = append(all, component{"a", "1", fmt.Sprintf("pkg:maven/org.example%d/a@1?distro=debian-12", i)})
+	}
+	if _, err := scanned(t, small(t), in("cyclonedx", all...)); err != nil {
+		t.Error(err)
+	}
+}
+
 // small returns a database with the table of advisories and some more.
 func small(t *testing.T, more ...advisory.Advisory) *Database {
 	t.Helper()

@@ -84,6 +84,9 @@ func inlined(key, predicateType, rego string) string {
 func (f forging) judged(form string, forged forgery) []string {
 	f.t.Helper()
 	image := f.bare(f.unique())
+	if forged.image != nil {
+		image = forged.image(f)
+	}
 	forged.attach(f, form, image)
 	var cells []string
 	for _, r := range readers() {

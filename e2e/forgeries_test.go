@@ -49,6 +49,7 @@ type forgery struct {
 	unread   bool                     // whether something is there that cannot be read
 	code     int                      // that Hallmark refuses it with; 0: 4, or 3 of scans
 	ask      func(tool string) string // how a reader is asked; nil: to verify it
+	image    func(f forging) string   // makes what it is attached to; nil: an image without anything
 	attach   func(f forging, form, image string)
 }
 
@@ -130,5 +131,6 @@ func forgeries() []forgery {
 			f.attachAs(form, image, typeVuln, clean)
 			f.attachClaiming(image, 5, 128<<20)
 		}},
+		hiddenInAnIndex(),
 	}, besideForgeries()...)
 }

@@ -146,7 +146,12 @@ func (c *Cataloger) Image(ctx context.Context, subject attest.Subject, content v
 	}
 	bom = newSBOM(subject, found, created)
 	bom.origin = madeFrom(src.Describe())
-	bom.unread, bom.files, bom.unlisted = src.gaps(found, missed), files, c.unlisted
+	archives, err := unreadArchives(ctx, src.tree)
+	if err != nil {
+		return SBOM{}, fmt.Errorf("looking into the archives of %s: %w", subject, explain(ctx, err))
+	}
+	bom.unread = boundedGaps(append(src.gaps(found, missed), archives...))
+	bom.files, bom.unlisted = files, c.unlisted
 	return bom, nil
 }
 

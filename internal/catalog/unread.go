@@ -152,7 +152,7 @@ func (s *imageSource) gaps(found *sbom.SBOM, missed []unread) []finding.Gap {
 		}
 	}
 	out = append(out, missingDatabases(found.Artifacts.LinuxDistribution, found.Artifacts.Packages, s.tree)...)
-	return boundedGaps(out)
+	return out
 }
 
 // maxSmall bounds a file that is looked at again, in bytes.

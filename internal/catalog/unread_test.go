@@ -2,9 +2,11 @@ package catalog_test
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"database/sql"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"maps"
 	"os"
@@ -87,12 +89,12 @@ func TestUnreadFilesAreGaps(t *testing.T) {
 		"app/node_modules/odd/package.json":          `{"name": ["odd"]}`,
 		"app/00\x1b[31m.jar":                         "garbage",
 	}
-	for i := range 1020 {
+	for i := range 1001 {
 		files[fmt.Sprintf("app/%04d.jar", i)] = "PK\x03\x04 garbage"
 	}
 	bom := makeSBOM(t, imageOf(t, files))
 	told := bom.Unread()
-	if len(told) != 1001 || told[1000].What != "/…/22 more" {
+	if len(told) != 1001 || told[1000].What != "/…/3 more" {
 		t.Fatalf("%d gaps, at the end %v", len(told), told[len(told)-1])
 	}
 	for i, want := range []string{"/app/0000.jar", "/app/0001.jar"} {
@@ -211,6 +213,59 @@ func TestADatabaseWithALog(t *testing.T) {
 	bom = makeSBOM(t, imageOf(t, files("", log, "")))
 	if got := bom.Unread(); len(got) != 2 || got[0].What != "/"+path {
 		t.Errorf("an empty database with a log: unread is %q", got)
+	}
+}
+
+// An archive inside of another that cannot be read is a gap of the outer one.
+func TestArchivesInArchives(t *testing.T) {
+	type entry struct {
+		name, content string
+		method        uint16
+		flags         uint16
+	}
+	packed := func(entries ...entry) string {
+		var out bytes.Buffer
+		w := zip.NewWriter(&out)
+		for _, e := range entries {
+			to, err := w.CreateRaw(&zip.FileHeader{
+				Name: e.name, Method: e.method, Flags: e.flags, CRC32: crc32.ChecksumIEEE([]byte(e.content)),
+				CompressedSize64: uint64(len(e.content)), UncompressedSize64: uint64(len(e.content)),
+			})
+			must(t, err)
+			_, err = io.WriteString(to, e.content)
+			must(t, err)
+		}
+		must(t, w.Close())
+		return out.String()
+	}
+	inner := packed(entry{name: "META-INF/MANIFEST.MF", content: "Implementation-Title: inner\nImplementation-Version: 1\n"})
+	deep := inner
+	for range 9 {
+		deep = packed(entry{name: "lib/inner.jar", content: deep})
+	}
+	bom := makeSBOM(t, imageOf(t, map[string]string{
+		"app/sound.jar":     packed(entry{name: "BOOT-INF/lib/inner.jar", content: inner}, entry{name: "a.class", content: "x", flags: 1}),
+		"app/garbled.jar":   packed(entry{name: "BOOT-INF/lib/inner.jar", content: "PK\x03\x04 garbage"}),
+		"app/encrypted.war": packed(entry{name: "WEB-INF/lib/inner.jar", content: inner, flags: 1}),
+		"app/unknown.war":   packed(entry{name: "WEB-INF/lib/inner.jar", content: inner, method: 14}),
+		"app/within.ear":    packed(entry{name: "app.war", content: packed(entry{name: "lib/inner.jar", content: "garbage"})}),
+		"app/deep.jar":      deep,
+	}))
+	want := []string{
+		"/app/deep.jar: inner.jar: inner.jar: inner.jar: inner.jar: inner.jar: inner.jar: inner.jar: lib/inner.jar in it is nested deeper than 8 archives",
+		"/app/encrypted.war: WEB-INF/lib/inner.jar in it is encrypted",
+		"/app/garbled.jar: BOOT-INF/lib/inner.jar in it cannot be read: zip: not a valid zip file",
+		"/app/unknown.war: WEB-INF/lib/inner.jar in it cannot be read: zip: unsupported compression algorithm",
+		"/app/within.ear: app.war: lib/inner.jar in it cannot be read: zip: not a valid zip file",
+	}
+	var got []string
+	for _, g := range bom.Unread() {
+		if !strings.HasPrefix(g.Why, "java-archive-cataloger: ") { // which may say more
+			got = append(got, g.What+": "+g.Why)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("unread is\n%s, want\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

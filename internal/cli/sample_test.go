@@ -36,6 +36,10 @@ func sample(kind string) (remote.Taggable, error) {
 		return imageOf(layer(append(debian()[:1], module("minimist", "1.2.8"))...))
 	case "garbled": // an archive that is none
 		return imageOf(layer(append(debian(), file{"opt/fixtures/broken.jar", "PK\x03\x04 garbage"})...))
+	case "logged-rpm": // a database of which all packages are in the write-ahead log
+		return loggedRPM("-wal")
+	case "cut-rpm": // the same, with the journal of a write that was cut off
+		return loggedRPM("-journal")
 	case "hostile": // a package name that plays with the terminal
 		return imageOf(layer(module("min\u001b[2Jimist\u202e\n::error::owned", "1.2.8")))
 	case "nontar":

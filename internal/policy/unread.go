@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
@@ -39,11 +40,13 @@ type Allowance struct{ patterns []*regexp.Regexp }
 func ParseAllowance(patterns []string) (Allowance, error) {
 	var a Allowance
 	for _, p := range patterns {
-		if strings.TrimSpace(p) == "" || strings.ContainsFunc(p, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		unprintable := !utf8.ValidString(p) || strings.ContainsFunc(p, func(r rune) bool { return !unicode.IsPrint(r) })
+		compiled, err := regexp.Compile(expression(p))
+		if strings.TrimSpace(p) == "" || unprintable || err != nil {
 			return Allowance{}, fault.WithHint(fault.Usagef("allow-unread has the pattern %q, which nothing can match", clean(p)),
 				"write a path such as /opt/fixtures/**, or the name that the report lists")
 		}
-		a.patterns = append(a.patterns, regexp.MustCompile(expression(p))) // of quoted parts, so it always compiles
+		a.patterns = append(a.patterns, compiled)
 	}
 	return a, nil
 }

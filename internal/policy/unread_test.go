@@ -21,7 +21,7 @@ func allowance(t *testing.T, patterns ...string) Allowance {
 }
 
 func TestPatternsThatCannotMatch(t *testing.T) {
-	for _, pattern := range []string{"", " ", "a\nb", "\x1b[31m"} {
+	for _, pattern := range []string{"", " ", "a\nb", "\x1b[31m", "\xff", "/\xc3("} {
 		if _, err := ParseAllowance([]string{"/a", pattern}); fault.KindOf(err) != fault.Usage {
 			t.Errorf("%q: error %v", pattern, err)
 		}
@@ -55,6 +55,26 @@ func TestPatterns(t *testing.T) {
 			}
 		}
 	}
+}
+
+// No pattern and no list makes the gate panic, and what is allowed is only ever what the
+// pattern begins with.
+func FuzzAllowance(f *testing.F) {
+	f.Add("/opt/**", "/opt/a", `[{"what":"/a","why":"b"}]`)
+	f.Add("**/*.jar", "a.jar", `{}`)
+	f.Add("/\xff(", "", `null`)
+	f.Fuzz(func(t *testing.T, pattern, what, listed string) {
+		_, _ = gapsIn(attest.TypeVuln, []byte(`{"scanner":{"result":{"unread":`+listed+`}}}`))
+		_, _ = gapsIn(attest.TypeSPDX, []byte(`{"annotations":[{"comment":"hallmark:unread=`+listed+`"}]}`))
+		a, err := ParseAllowance([]string{pattern})
+		if err != nil {
+			return
+		}
+		literal, _, _ := strings.Cut(pattern, "*")
+		if a.covers(finding.Gap{What: what}) && !strings.HasPrefix(what, literal) {
+			t.Errorf("%q covers %q", pattern, what)
+		}
+	})
 }
 
 // content is evidence about what an image holds, with a gap or without.

@@ -50,6 +50,7 @@ deny contains "the search of the layers names no image" if {
 deny contains {"msg": sprintf("%s found %s", [run.tool.driver.name, rule(result)]), "id": rule(result), "resource": place(result)} if {
 	some run in runs
 	some result in run.results
+	counts(result)
 	not suppressed(result)
 }
 
@@ -62,6 +63,14 @@ deny contains sprintf("%s did not finish", [run.tool.driver.name]) if {
 	some run in runs
 	some invocation in run.invocations
 	invocation.executionSuccessful != true
+}
+
+deny contains sprintf("%s could not look at everything: %s", [run.tool.driver.name, object.get(notification, ["message", "text"], "it does not say why")]) if {
+	some run in runs
+	some invocation in run.invocations
+	some kind in ["toolExecutionNotifications", "toolConfigurationNotifications"]
+	some notification in invocation[kind]
+	notification.level == "error"
 }
 
 runs := [run |
@@ -77,9 +86,16 @@ searched := [image |
 	some image in search.predicate.images
 ]
 
+# counts reports whether a result is a failure, or may be one: what a tool leaves to somebody else counts.
+counts(result) if {
+	not object.get(result, "kind", "fail") in {"pass", "notApplicable", "informational"}
+	object.get(result, "baselineState", "new") != "absent"
+}
+
+# suppressed: somebody took the result back, and nobody that.
 suppressed(result) if {
-	some suppression in result.suppressions
-	object.get(suppression, "status", "accepted") == "accepted"
+	count(result.suppressions) > 0
+	count([1 | some suppression in result.suppressions; object.get(suppression, "status", "accepted") != "accepted"]) == 0
 }
 
 rule(result) := result.ruleId if {

@@ -25,6 +25,25 @@ test_denies_what_was_found if {
 	denied([run([found])]) == {"Gitleaks found aws-access-token"}
 	denied([run([{"rule": {"id": "key"}}, {}])]) == {"Gitleaks found key", "Gitleaks found a secret"}
 	denied([run([object.union(found, {"suppressions": [{"kind": "external", "status": "rejected"}]})])]) == {"Gitleaks found aws-access-token"}
+	denied([run([object.union(found, {"suppressions": [{"status": "accepted"}, {"status": "underReview"}]})])]) == {"Gitleaks found aws-access-token"}
+	denied([run([object.union(found, {"suppressions": []})])]) == {"Gitleaks found aws-access-token"}
+}
+
+test_kinds if {
+	every kind in ["fail", "review", "open", "odd", null] {
+		denied([run([object.union(found, {"kind": kind})])]) == {"Gitleaks found aws-access-token"}
+	}
+	every kind in ["pass", "notApplicable", "informational"] {
+		denied([run([object.union(found, {"kind": kind})])]) == set()
+	}
+	denied([run([object.union(found, {"baselineState": "absent"})])]) == set()
+	denied([run([object.union(found, {"baselineState": "unchanged"})])]) == {"Gitleaks found aws-access-token"}
+}
+
+test_what_it_could_not_look_at if {
+	errors := {"executionSuccessful": true, "toolExecutionNotifications": [{"level": "error", "message": {"text": "no access"}}, {"level": "note"}]}
+	denied([object.union(run([]), {"invocations": [errors]})]) == {"Gitleaks could not look at everything: no access"}
+	denied([object.union(run([]), {"invocations": [{"executionSuccessful": true, "toolConfigurationNotifications": [{"level": "error"}]}]})]) == {"Gitleaks could not look at everything: it does not say why"}
 }
 
 test_says_where if {

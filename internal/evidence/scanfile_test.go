@@ -145,12 +145,14 @@ func TestLookedAtSome(t *testing.T) {
 		"SARIF, undecided": {
 			run(`"results":[{"ruleId":"CVE-2","kind":"review"},{"ruleId":"CVE-1","kind":"open"},{"ruleId":"CVE-3","kind":"perhaps"},` +
 				`{"ruleId":"CVE-4","kind":"notApplicable"},{"ruleId":"CVE-5","kind":"review","baselineState":"absent"}]`),
-			nil, []string{"CVE-1", "CVE-2", "CVE-3"},
+			nil,
+			[]string{"CVE-1", "CVE-2", "CVE-3"},
 		},
 		"SARIF with errors": {
 			run(`"results":[],"invocations":[{"executionSuccessful":true,"toolExecutionNotifications":[{"level":"error","message":{"text":"cannot read"},` +
 				`"locations":[{"physicalLocation":{"artifactLocation":{"uri":"a.jar"}}}]},{"level":"note"}],"toolConfigurationNotifications":[{"level":"error"}]}]`),
-			nil, []string{"a.jar", "x"},
+			nil,
+			[]string{"a.jar", "x"},
 		},
 		"trivy's SARIF about secrets":      {strings.Replace(run(`"results":[]`), `"name":"x"`, `"name":"Trivy","rules":[{"id":"aws","name":"Secret"}]`, 1), nil, []string{"packages"}},
 		"trivy without results":            {`{"SchemaVersion":2,"ArtifactName":"app"}`, nil, []string{"packages"}},
@@ -189,22 +191,26 @@ func TestPackagesInSARIF(t *testing.T) {
 	}{
 		"grype": {
 			"Grype", lodash, "A high vulnerability in npm package: lodash, version 4.17.15 was found in image app:1 at: /a.json",
-			"GHSA-p6mc-m468-83gw", finding.Package{Name: "lodash", Version: "4.17.15", Type: "npm", PURL: "pkg:npm/lodash@4.17.15"},
+			"GHSA-p6mc-m468-83gw",
+			finding.Package{Name: "lodash", Version: "4.17.15", Type: "npm", PURL: "pkg:npm/lodash@4.17.15"},
 		},
 		"grype, another version": {
 			"Grype", lodash, "A high vulnerability in npm package: lodash, version 4.17.16 was found in image app:1 at: /a.json",
-			"GHSA-p6mc-m468-83gw", finding.Package{Name: "lodash", Version: "4.17.16", Type: "npm"},
+			"GHSA-p6mc-m468-83gw",
+			finding.Package{Name: "lodash", Version: "4.17.16", Type: "npm"},
 		},
 		"grype, an advisory of a distribution": {
 			"grype", `{"id":"ELSA-2020-1-a-b","shortDescription":{"text":"ELSA-2020-1 low vulnerability for a-b package"}}`, "",
-			"ELSA-2020-1", finding.Package{Name: "x"},
+			"ELSA-2020-1",
+			finding.Package{Name: "x"},
 		},
 		"a rule of that form alone": {"other", `{"id":"CVE-2021-1234-openssl"}`, "", "CVE-2021-1234", finding.Package{Name: "x"}},
 		"an advisory":               {"other", `{"id":"CVE-2021-1234"}`, "", "CVE-2021-1234", finding.Package{Name: "x"}},
 		"another rule":              {"other", `{"id":"no-eval"}`, "", "no-eval", finding.Package{Name: "x"}},
 		"trivy": {
 			"Trivy", `{"id":"CVE-2021-1234","name":"OsPackageVulnerability"}`, `Package: openssl\nInstalled Version: 1.1\nVulnerability CVE-2021-1234`,
-			"CVE-2021-1234", finding.Package{Name: "openssl", Version: "1.1"},
+			"CVE-2021-1234",
+			finding.Package{Name: "openssl", Version: "1.1"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

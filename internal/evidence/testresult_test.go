@@ -82,12 +82,16 @@ func TestTestResults(t *testing.T) {
 		},
 		"failures that only the root counts": {
 			[]string{`<testsuites name="all" tests="1" failures="1"><testsuite name="s"><testcase name="a"/></testsuite></testsuites>`},
-			"FAILED", []string{"a"}, nil,
+			"FAILED",
+			[]string{"a"},
+			nil,
 			[]string{"all (1 failures are counted, 0 are told)"},
 		},
 		"errors that only the root counts": {
 			[]string{`<testsuites errors="2"><testsuite name="s" tests="1"><testcase name="a"/></testsuite></testsuites>`},
-			"FAILED", []string{"a"}, nil,
+			"FAILED",
+			[]string{"a"},
+			nil,
 			[]string{"testsuites (2 failures are counted, 0 are told)"},
 		},
 		"tests that no case tells":     {[]string{`<testsuite name="s" tests="5"></testsuite>`}, "FAILED", nil, nil, []string{"s (5 tests are counted, 0 are told)"}},

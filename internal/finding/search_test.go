@@ -12,7 +12,10 @@ func TestSearch(t *testing.T) {
 		{ID: "CVE-2026-1234", Package: in("a")},
 		{ID: "CVE-2026-1234", Package: in("a")},
 		{ID: "GHSA-xxxx-yyyy-zzzz", Aliases: []string{"CVE-2026-9999"}, Package: in("b")},
-		{ID: "CVE-2026-7777", Package: in("c")}, {ID: "CVE-2026-7777", Package: in("d")}, {ID: "CVE-2026-7777", Package: in("e")}, {ID: "CVE-2026-7777", Package: in("f")},
+		{ID: "CVE-2026-7777", Package: in("c")},
+		{ID: "CVE-2026-7777", Package: in("d")},
+		{ID: "CVE-2026-7777", Package: in("e")},
+		{ID: "CVE-2026-7777", Package: in("f")},
 	})
 	for id, want := range map[string]string{
 		"cve-2026-1234":       "cve-2026-1234 was found in a 1",

@@ -66,41 +66,47 @@ func (c Claims) Check(img Image) error {
 	if len(configs) == 1 && configs[0].Digest == img.Config {
 		return nil
 	}
-	return c.checkManifests(img, configs)
+	return c.checkManifests(img)
 }
 
 // checkManifests compares what else a document names. An engine that keeps images by their manifests gives the digest
 // of a manifest or an index as the image ID.
-func (c Claims) checkManifests(img Image, configs Claims) error {
-	exact := slices.Concat(configs, c.of(Manifest))
-	named, index := Claims{}, Claims{}
-	for _, one := range slices.Concat(exact, c.of(Reference)) {
-		switch one.Digest {
-		case img.Manifest, img.Config:
-			named = append(named, one)
-		case img.Index:
-			index = append(index, one)
-		}
-	}
-	for _, one := range exact {
-		if one.Digest == img.Manifest || one.Digest == img.Config || one.Digest == img.Index {
-			continue
-		}
-		if len(named) > 0 && one.Kind == Manifest {
+func (c Claims) checkManifests(img Image) error {
+	named, index, foreign := c.sides(img)
+	for _, one := range foreign {
+		switch {
+		case one.Kind == Reference: // an image may be in several repositories
+		case one.Kind == Manifest && len(named) > 0:
 			return contradiction(named[0], one)
+		default:
+			return one.foreign(img)
 		}
-		return one.foreign(img)
 	}
 	switch {
 	case len(named) > 0 || !c.Named():
 		return nil
 	case len(index) == 0:
-		return c.of(Reference)[0].foreign(img)
+		return foreign[0].foreign(img)
 	case img.Siblings > 0 && !c.layersOf(img):
 		return fault.WithHint(fault.Undecidedf("it is about the index %s, which has %d images, and does not say which of them it looked at",
 			img.Index, img.Siblings+1), "make it of %s, the digest of the image itself", img.Manifest)
 	}
 	return nil
+}
+
+// sides sorts what a document names, but for layers: the image itself, the index that it is in, and others.
+func (c Claims) sides(img Image) (named, index, foreign Claims) {
+	for _, one := range slices.Concat(c.of(Config), c.of(Manifest), c.of(Reference)) {
+		switch one.Digest {
+		case img.Manifest, img.Config:
+			named = append(named, one)
+		case img.Index:
+			index = append(index, one)
+		default:
+			foreign = append(foreign, one)
+		}
+	}
+	return named, index, foreign
 }
 
 // of returns the claims of a kind, each digest once.

@@ -121,6 +121,10 @@ func TestSeveralClaims(t *testing.T) {
 		"the manifest of another, our repository":    {syft("", digest("b"), digest("a")), "it contradicts itself", one()},
 		"no digest where there must be one":          {trivy("1f0c5a2b3c4d", digest("a"), ""), "it is about 1f0c5a2b3c4d", one()},
 		"a number where there must be a digest":      {`{"SchemaVersion":2,"ArtifactName":"app","Metadata":{"ImageID":7}}`, "it is about 7,", one()},
+		"very many images": {
+			`{"artifacts":[],"source":{"metadata":{"manifestDigest":"` + digest("a") + `","repoDigests":[` + strings.Join(many(), ",") + `]}}}`,
+			"it is about more images than are read", one(),
+		},
 		"two images at once": {
 			`{"bomFormat":"CycloneDX","metadata":{"properties":[{"name":"oci:image:Id","value":"` + digest("c") +
 				`"},{"name":"oci:image:Id","value":"` + digest("d") + `"}]}}`, "it contradicts itself", one(),
@@ -130,6 +134,15 @@ func TestSeveralClaims(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { checked(t, c.document, c.img, c.wrong) })
 	}
+}
+
+// many returns more digests than are read.
+func many() []string {
+	var all []string
+	for i := range 2000 {
+		all = append(all, fmt.Sprintf(`"r/x@sha256:%064x"`, i))
+	}
+	return all
 }
 
 func TestWhatNamesNothing(t *testing.T) {

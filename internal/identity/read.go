@@ -12,10 +12,19 @@ import (
 func Of(document []byte) []Claims {
 	document = bytes.TrimPrefix(document, []byte("\ufeff"))
 	var form struct {
-		BOMFormat, SPDXVersion, ArtifactName        *json.RawMessage
-		Artifacts, Matches, SchemaVersion, Metadata *json.RawMessage
-		Runs                                        []json.RawMessage
-		Scanner                                     struct{ Result json.RawMessage }
+		Scanner struct{ Result json.RawMessage }
+	}
+	if err := json.Unmarshal(document, &form); err == nil && form.Scanner.Result != nil {
+		document = form.Scanner.Result // a scan inside of cosign's predicate
+	}
+	return claimsOf(document)
+}
+
+func claimsOf(document []byte) []Claims {
+	var form struct {
+		BOMFormat, SPDXVersion, ArtifactName *json.RawMessage
+		Artifacts, Matches                   *json.RawMessage
+		Runs                                 []json.RawMessage
 	}
 	if err := json.Unmarshal(document, &form); err != nil && !recoverable(err) {
 		return nil
@@ -26,19 +35,21 @@ func Of(document []byte) []Claims {
 	case form.SPDXVersion != nil:
 		return []Claims{spdx(document)}
 	case form.Runs != nil:
-		var all []Claims
-		for _, run := range form.Runs {
-			all = append(all, sarif(run))
-		}
-		return all
+		return ofRuns(form.Runs)
 	case form.Matches != nil || form.Artifacts != nil:
 		return []Claims{anchore(document)}
-	case form.ArtifactName != nil || form.SchemaVersion != nil && form.Metadata != nil:
+	case form.ArtifactName != nil:
 		return []Claims{trivy(document)}
-	case form.Scanner.Result != nil:
-		return Of(form.Scanner.Result) // a scan inside of cosign's predicate
 	}
 	return nil
+}
+
+func ofRuns(runs []json.RawMessage) []Claims {
+	var all []Claims
+	for _, run := range runs {
+		all = append(all, sarif(run))
+	}
+	return all
 }
 
 // recoverable reports whether a document was read but for a field of another type than its tool writes.
@@ -105,13 +116,22 @@ func (c *Claims) packageURL(kind Kind, field, purl string) {
 	}
 }
 
+// maxClaims bounds the digests that a document names: far more than an image has layers.
+const maxClaims = 1000
+
+// add adds a claim that is not there yet. A document that names too many is about no image.
 func (c *Claims) add(claim Claim) {
 	for _, one := range *c {
 		if one.Kind == claim.Kind && one.Digest == claim.Digest {
 			return
 		}
 	}
-	*c = append(*c, claim)
+	switch n := len(*c); {
+	case n < maxClaims:
+		*c = append(*c, claim)
+	case n == maxClaims:
+		*c = append(*c, Claim{Kind: Config, Field: claim.Field, Digest: "more images than are read"})
+	}
 }
 
 // digestOf returns the digest of a reference, or of a text that is one. Its algorithm may be missing if it is SHA-256,

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"fmt"
@@ -115,6 +116,11 @@ func (a *app) authorities(ctx context.Context, v values) ([]policy.Authority, er
 	if err != nil {
 		return nil, err
 	}
+	tlog, err := v.oneOf("tlog", tlogAuto, tlogYes, tlogNo)
+	if err != nil {
+		return nil, err
+	}
+	logged := tlog == tlogYes
 	bundle := format == string(store.FormatBundle)
 	var all []policy.Authority
 	if reference := v.text("key"); reference != "" {
@@ -125,6 +131,9 @@ func (a *app) authorities(ctx context.Context, v values) ([]policy.Authority, er
 		one, err := a.keyAuthority(ctx, reference)
 		if err != nil {
 			return nil, err
+		}
+		if logged { // as the gate demands it then
+			one.Rekor, one.TrustRoot = cmp.Or(v.text("rekor-url"), publicRekor), v.text("trust-root-ref")
 		}
 		all = append(all, one)
 	}
@@ -145,6 +154,9 @@ func (a *app) authorities(ctx context.Context, v values) ([]policy.Authority, er
 		}
 		if one.Fulcio == "" && one.Rekor == "" {
 			one.Fulcio, one.Rekor = publicFulcio, publicRekor
+		}
+		if logged && one.Rekor == "" {
+			return nil, noLog()
 		}
 		if one.Timestamps, err = timestamped(v, one); err != nil {
 			return nil, err

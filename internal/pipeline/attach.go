@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"sync"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/plain"
@@ -82,8 +83,35 @@ func (r *run) replaces(e attest.Envelope) bool { return !r.job.History && r.wrot
 // else signed it does not matter: a signature can be added without any key, and an
 // earlier scan must not stay because of one.
 func (r *run) wrote(e attest.Envelope) bool {
-	_, ok := r.Own.Wrote(e, r.result.Subject)
-	return ok
+	return r.authored.ask(e, func() bool {
+		_, ok := r.Own.Wrote(e, r.result.Subject)
+		return ok
+	})
+}
+
+// authorship remembers which envelopes this run's signer wrote: each store asks
+// about all of them at each write, from a goroutine of its own.
+type authorship struct {
+	mu    sync.Mutex
+	known map[string]bool
+}
+
+func (a *authorship) ask(e attest.Envelope, wrote func() bool) bool {
+	key := e.Digest() + string(e.Proof().Certificate())
+	a.mu.Lock()
+	answer, known := a.known[key]
+	a.mu.Unlock()
+	if known {
+		return answer
+	}
+	answer = wrote()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.known == nil {
+		a.known = map[string]bool{}
+	}
+	a.known[key] = answer
+	return answer
 }
 
 // believesItself reports whether this run's signer signed an envelope about this

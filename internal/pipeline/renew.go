@@ -112,27 +112,40 @@ type written struct {
 func (r *run) ownOf(entries []store.Entry) []written {
 	var own []written
 	for _, e := range entries {
-		readings, err := e.Readings()
-		if err != nil {
-			continue
+		if w, ok := r.writtenIn(e); ok {
+			own = append(own, w)
 		}
-		i := slices.IndexFunc(readings, r.wrote)
-		if i < 0 {
-			continue
-		}
-		statement, _ := r.Own.Wrote(readings[i], r.result.Subject)
-		w := written{predicateType: statement.PredicateType}
-		if v, err := r.verified(newPiece(e), itself); err == nil {
-			w.verified, w.believed = v, v.Envelope().Signatures() == 1
-		}
-		if readings[i].Signatures() > 1 {
-			if v, err := verify.Verify(readings[i], r.result.Subject, r.Others); err == nil {
-				w.others = append(w.others, v.Signer())
-			}
-		}
-		own = append(own, w)
 	}
 	return own
+}
+
+// writtenIn returns what this run's signer signed in an entry, if it did.
+func (r *run) writtenIn(e store.Entry) (written, bool) {
+	if v, err := r.verified(newPiece(e), itself); err == nil {
+		w := written{predicateType: v.PredicateType(), verified: v, believed: v.Envelope().Signatures() == 1}
+		return w.signedBesides(v.Envelope(), r.result.Subject, r.Others), true
+	}
+	readings, err := e.Readings()
+	if err != nil {
+		return written{}, false
+	}
+	i := slices.IndexFunc(readings, r.wrote)
+	if i < 0 {
+		return written{}, false
+	}
+	statement, err := attest.ParseStatement(readings[i].Payload())
+	w := written{predicateType: statement.PredicateType}
+	return w.signedBesides(readings[i], r.result.Subject, r.Others), err == nil
+}
+
+// signedBesides names those of others who signed an envelope, too.
+func (w written) signedBesides(e attest.Envelope, s attest.Subject, others verify.Trust) written {
+	if e.Signatures() > 1 {
+		if v, err := verify.Verify(e, s, others); err == nil {
+			w.others = append(w.others, v.Signer())
+		}
+	}
+	return w
 }
 
 // noteOthers tells whose signatures give way together with this signer's.

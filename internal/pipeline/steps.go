@@ -29,7 +29,8 @@ type run struct {
 	index    attest.Subject // of which the image is one; zero: of none
 	version  string         // that the image itself is signed for; empty: none
 
-	known map[claim]verify.Verified // what it verified already
+	known    map[claim]verify.Verified // what it verified already
+	authored authorship                // what its signer is known to have signed
 
 	sets    []set            // what it leaves in each store
 	watched []*store.Watched // what it attached, until it is known to stay

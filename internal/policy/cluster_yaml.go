@@ -81,10 +81,10 @@ type regoPolicy struct {
 // its name is all of a policy that the controller shows: it says what to run.
 func (a Authority) yaml(number int) authority {
 	if a.PEM != "" {
-		return authority{Name: fmt.Sprintf("hallmark-run-with-key-%d", number), Key: &keyReference{Data: block(a.PEM)}}
+		return authority{Name: fmt.Sprintf("hallmark-run-with-key-%d", number), Key: &keyReference{Data: block(a.PEM)}, Log: a.log()}
 	}
 	if a.KMS != "" {
-		return authority{Name: fmt.Sprintf("hallmark-run-with-kms-%d", number), Key: &keyReference{KMS: a.KMS}}
+		return authority{Name: fmt.Sprintf("hallmark-run-with-kms-%d", number), Key: &keyReference{KMS: a.KMS}, Log: a.log()}
 	}
 	out := authority{Name: fmt.Sprintf("hallmark-run-keyless-%d", number), Keyless: &keyless{
 		URL: a.Fulcio, TrustRoot: a.TrustRoot,
@@ -96,10 +96,18 @@ func (a Authority) yaml(number int) authority {
 	switch {
 	case a.Timestamps:
 		out.Timestamps = &trustRoot{Name: a.TrustRoot}
-	case a.Rekor != "":
-		out.Log = &address{URL: a.Rekor, TrustRoot: a.TrustRoot}
+	default:
+		out.Log = a.log()
 	}
 	return out
+}
+
+// log returns the transparency log that has to hold a signature; nil: none has to.
+func (a Authority) log() *address {
+	if a.Rekor == "" {
+		return nil
+	}
+	return &address{URL: a.Rekor, TrustRoot: a.TrustRoot}
 }
 
 // block is a text that keeps its lines.

@@ -151,7 +151,8 @@ func (j judge) replaces(e Entry) (rank, bool, error) {
 	if errors.Is(err, attest.ErrOverBounds) {
 		return rank{}, false, overBounds("%s was not examined: %w", e.Digest, err)
 	}
-	if err != nil || !slices.ContainsFunc(readings, j.mine) && (j.same == nil || !j.same(e)) {
+	ours := slices.ContainsFunc(readings, j.mine) || len(readings) > 0 && j.same != nil && j.same(e)
+	if !ours { // among them what is no attestation
 		return rank{}, false, nil
 	}
 	statement, err := attest.ParseStatement(readings[0].Payload())

@@ -83,7 +83,10 @@ func (e Entry) Signature() (attest.Signature, error) {
 		return attest.Signature{}, errors.New("its annotation holds no signature")
 	}
 	proof, err := proofOf(e.vouching)
-	return attest.Signature{Payload: e.Raw, Signature: signature, Proof: proof}, err
+	if err != nil {
+		proof = attest.MalformedProof(err)
+	}
+	return attest.Signature{Payload: e.Raw, Signature: signature, Proof: proof}, nil
 }
 
 // signatureJudge lets this signer's earlier signatures give way.

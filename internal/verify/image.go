@@ -68,6 +68,9 @@ func (r keyring) check(sig attest.Signature) (opened, error) {
 	if r.log == nil {
 		return found, nil
 	}
+	if err := sig.Proof.Malformed(); err != nil {
+		return opened{}, err
+	}
 	entity, err := entityIn(messageBundle(sig, k.material(sig.Proof)))
 	if err != nil {
 		return opened{}, err
@@ -100,6 +103,9 @@ func messageBundle(sig attest.Signature, material *protobundle.VerificationMater
 
 // check implements authority.
 func (i identities) check(sig attest.Signature) (opened, error) {
+	if err := sig.Proof.Malformed(); err != nil {
+		return opened{}, err
+	}
 	if !sig.Proof.HasCertificate() {
 		return opened{}, errNoCertificate
 	}

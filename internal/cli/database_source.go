@@ -37,8 +37,8 @@ func (d databaseSource) pin(ctx context.Context, reference string) (string, erro
 	}
 	signatures, bundles := store.NewSignatures(d.connection.RemoteOptions(), nil), store.NewBundles(d.connection, nil)
 	if _, err := pipeline.SignedBy(ctx, subject, signatures, bundles, d.trust); err != nil {
-		return "", fault.WithHint(fault.Undecidedf("the signature of oci://%s that vuln-db-key asks for: %w", subject, err),
-			"cosign sign --key KEY %s signs it", subject)
+		err := fault.Undecidedf("the signature of oci://%s that vuln-db-key asks for: %w", subject, err)
+		return "", fault.WithHint(err, "cosign sign --key KEY %s signs it", subject)
 	}
 	return subject.String(), nil
 }

@@ -34,8 +34,8 @@ func (r *policyReader) meant(reference string, access image.Access) (meantSet, e
 	for _, text := range r.v.list("policy-repository") {
 		repository, err := name.NewRepository(strings.TrimPrefix(text, inRegistry), options...)
 		if err != nil {
-			return meantSet{}, fault.WithHint(fault.Usagef("policy-repository is %q, which is not a repository", plain.Line(text, maxMessage/3)),
-				"write it as registry/repository, without tag and digest")
+			err := fault.Usagef("policy-repository is %q, which is not a repository", plain.Line(text, maxMessage/3))
+			return meantSet{}, fault.WithHint(err, "write it as registry/repository, without tag and digest")
 		}
 		out.repositories = append(out.repositories, repository.Name())
 	}
@@ -56,19 +56,21 @@ func (m meantSet) check(signed []pipeline.ImageSignature) error {
 
 func (m meantSet) refuse(s pipeline.ImageSignature) error {
 	repository, version := plain.Line(s.Label.Repository, maxMessage/3), plain.Line(s.Label.Version, maxMessage/3)
+	tag := plain.Line(m.version, 128)
 	switch {
 	case s.Label.Repository == "" && m.version != "":
-		return fault.WithHint(fault.Undecidedf("the signature by %s does not say of which repository it is", s.Signer),
-			"push the set with hallmark policy push, or name its digest")
+		err := fault.Undecidedf("the signature by %s does not say of which repository it is", s.Signer)
+		return fault.WithHint(err, "push the set with hallmark policy push, or name its digest")
 	case s.Label.Repository != "" && !slices.Contains(m.repositories, wholeName(s.Label.Repository)):
-		return fault.WithHint(fault.Undecidedf("it was signed as a set of %s by %s, and is not one of this repository", repository, s.Signer),
-			"where it is a copy of that repository, name it with policy-repository")
+		err := fault.Undecidedf("it was signed as a set of %s by %s, and is not one of this repository", repository, s.Signer)
+		return fault.WithHint(err, "where it is a copy of that repository, name it with policy-repository")
 	case m.version != "" && s.Label.Version == "":
-		return fault.WithHint(fault.Undecidedf("the signature by %s does not say for which version it was made", s.Signer),
-			"push the set with hallmark policy push, sign it with cosign sign -a version=%s, or name its digest", plain.Line(m.version, 128))
+		err := fault.Undecidedf("the signature by %s does not say for which version it was made", s.Signer)
+		return fault.WithHint(err,
+			"push the set with hallmark policy push, sign it with cosign sign -a version=%s, or name its digest", tag)
 	case m.version != "" && s.Label.Version != m.version:
-		return fault.WithHint(fault.Undecidedf("it was signed as version %s by %s, and the tag is %s", version, s.Signer, plain.Line(m.version, 128)),
-			"push what is meant under that tag, or name the digest")
+		err := fault.Undecidedf("it was signed as version %s by %s, and the tag is %s", version, s.Signer, tag)
+		return fault.WithHint(err, "push what is meant under that tag, or name the digest")
 	}
 	return nil
 }

@@ -67,7 +67,8 @@ func (a *app) policyPushJob(ctx context.Context, v values, args []string) error 
 		return err
 	}
 	a.tell(append(traps, result.Notes...))
-	_, err = fmt.Fprintf(a.stdio.Out, "%s\n  signed by %s\n  as version %s of %s\n", result.Subject, result.Signed, tag.TagStr(), result.Subject.Repository())
+	_, err = fmt.Fprintf(a.stdio.Out, "%s\n  signed by %s\n  as version %s of %s\n",
+		result.Subject, result.Signed, tag.TagStr(), result.Subject.Repository())
 	return err
 }
 

@@ -31,10 +31,12 @@ func SignedBy(ctx context.Context, s attest.Subject, signatures, bundles Lister,
 // ImageSignatures returns the signatures of the subject itself by accepted signers, in
 // either format: at least one. Where there is none, the error says whether there is
 // anybody's at all.
-func ImageSignatures(ctx context.Context, s attest.Subject, signatures, bundles Lister, trust verify.Trust) ([]ImageSignature, error) {
+func ImageSignatures(
+	ctx context.Context, s attest.Subject, signatures, bundles Lister, trust verify.Trust,
+) ([]ImageSignature, error) {
 	found := 0
-	var refusal, unread error
 	var accepted []ImageSignature
+	var refusal, unread error
 	for _, from := range []Lister{signatures, bundles} {
 		entries, err := from.List(ctx, s)
 		if err != nil {
@@ -52,17 +54,14 @@ func ImageSignatures(ctx context.Context, s attest.Subject, signatures, bundles 
 			one, err := accept(e, s, trust)
 			if err == nil {
 				accepted = append(accepted, one)
-				continue
-			}
-			if refusal == nil || verify.WrongSigner(refusal) {
+			} else if refusal == nil || verify.WrongSigner(refusal) {
 				refusal = err
 			}
 		}
 	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
 	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
 	case len(accepted) > 0:
 		return accepted, nil
 	case unread != nil:

@@ -92,7 +92,7 @@ func (c cache) private() (use cache, note string, remove func() error, err error
 	if err != nil {
 		return c, "", nothing, fmt.Errorf("making a temporary folder for the vulnerability database: %w", err)
 	}
-	note = fmt.Sprintf("the cache of vulnerability databases is not used: %s; take the right to write away from others, "+
-		"or set XDG_CACHE_HOME to a folder that is yours alone", strings.TrimSpace(bounded(why)))
+	note = fmt.Sprintf("the cache of vulnerability databases is not used: %s; take the right to write away from "+
+		"others, or name a folder that is yours alone with cache-dir", strings.TrimSpace(bounded(why)))
 	return cache{dir: dir, home: c.home}, note, func() error { return os.RemoveAll(dir) }, nil
 }

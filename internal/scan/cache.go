@@ -40,7 +40,9 @@ type cache struct {
 
 // importFrom imports what get writes: an archive or a bare database, of which
 // something may be demanded. source is what the user knows it by.
-func (c cache) importFrom(ctx context.Context, source string, must demand, get func(context.Context, io.Writer) error) (*Database, error) {
+func (c cache) importFrom(
+	ctx context.Context, source string, must demand, get func(context.Context, io.Writer) error,
+) (*Database, error) {
 	var database *Database
 	err := c.withTemp(func(temp string) error {
 		file := filepath.Join(temp, "download")
@@ -131,7 +133,8 @@ func (c cache) install(made, sum, source, temp string) (*Database, error) {
 // sound.
 func (c cache) lookup(sum, source string) (*Database, bool) {
 	dir := filepath.Join(c.dir, sum)
-	if c.dir == "" || !c.trusts(dir, filepath.Join(dir, v6.VulnerabilityDBFileName), filepath.Join(dir, v6.ImportMetadataFileName)) {
+	file, metadata := filepath.Join(dir, v6.VulnerabilityDBFileName), filepath.Join(dir, v6.ImportMetadataFileName)
+	if c.dir == "" || !c.trusts(dir, file, metadata) {
 		return nil, false
 	}
 	database, err := c.openImported(dir, plain.Address(source), sum)

@@ -27,12 +27,14 @@ func (d *Database) unlisted(packages []pkg.Package) ([]finding.Gap, error) {
 	for kind, count := range counts {
 		filled, err := d.lists(kind)
 		if err != nil {
-			return nil, fault.Undecidedf("looking for packages of type %s in the vulnerability database: %w", bounded(string(kind)), err)
+			return nil, fault.Undecidedf("looking for packages of type %s in the vulnerability database: %w",
+				bounded(string(kind)), err)
 		}
 		if !filled {
 			gaps = append(gaps, finding.Gap{
 				What: bounded(string(kind)) + " packages",
-				Why:  fmt.Sprintf("the vulnerability database has no record of any package of that type, and the image has %s", packagesWord(count)),
+				Why: fmt.Sprintf("the vulnerability database has no record of any package of that type, and the image has %s",
+					packagesWord(count)),
 			})
 		}
 	}
@@ -53,5 +55,6 @@ func (d *Database) lists(kind syftpkg.Type) (bool, error) {
 // byProduct reports whether grype matches packages of a type by the products that they
 // may be, for want of advisories about their kind.
 func byProduct(kind syftpkg.Type) bool {
-	return !slices.ContainsFunc(strictMatchers(), func(m match.Matcher) bool { return m.Type() != match.StockMatcher && takes(m, kind) })
+	own := func(m match.Matcher) bool { return m.Type() != match.StockMatcher && takes(m, kind) }
+	return !slices.ContainsFunc(strictMatchers(), own)
 }

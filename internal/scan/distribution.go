@@ -24,7 +24,8 @@ func (d *Database) checkDistributions(packages []pkg.Package, scope pkg.Context)
 		if scope.DistroDetectionFailed {
 			why = "its /etc/os-release names none that is known"
 		}
-		return nil, fault.WithHint(fault.Undecidedf("the image has %s, but its distribution is unknown: %s", strays, why), "%s", coverIt)
+		err := fault.Undecidedf("the image has %s, but its distribution is unknown: %s", strays, why)
+		return nil, fault.WithHint(err, "%s", coverIt)
 	}
 	var gaps []finding.Gap
 	for _, s := range systems {
@@ -34,13 +35,14 @@ func (d *Database) checkDistributions(packages []pkg.Package, scope pkg.Context)
 		case err != nil:
 			return nil, fault.Undecidedf("looking for %s in the vulnerability database: %w", name, err)
 		case covered == nothing:
-			return nil, fault.WithHint(fault.Undecidedf("the vulnerability database %s holds nothing about %s, of which the image has %s",
-				d.info.Source, name, packagesWord(s.count)), "%s", coverIt)
+			err := fault.Undecidedf("the vulnerability database %s holds nothing about %s, of which the image has %s",
+				d.info.Source, name, packagesWord(s.count))
+			return nil, fault.WithHint(err, "%s", coverIt)
 		case covered == otherReleases:
 			gaps = append(gaps, finding.Gap{
 				What: name + " packages",
-				Why: fmt.Sprintf("the vulnerability database has nothing about that release: %s of it could only be looked up in other releases",
-					packagesWord(s.count)),
+				Why: fmt.Sprintf("the vulnerability database has nothing about that release: "+
+					"%s of it could only be looked up in other releases", packagesWord(s.count)),
 			})
 		}
 	}
@@ -67,7 +69,8 @@ func systemsOf(packages []pkg.Package) (systems []system, strays string) {
 			unknown[string(p.Type)]++
 			continue
 		}
-		i := slices.IndexFunc(systems, func(s system) bool { return distributionOf(s.distribution) == distributionOf(p.Distro) })
+		own := distributionOf(p.Distro)
+		i := slices.IndexFunc(systems, func(s system) bool { return distributionOf(s.distribution) == own })
 		if i < 0 {
 			i = len(systems)
 			systems = append(systems, system{distribution: p.Distro})

@@ -47,7 +47,8 @@ func newNamedReader(reader v6.Reader) (*namedReader, error) {
 // checkFilled refuses a database without any record of an affected package: nothing
 // would be found with it, in any image.
 func (r *namedReader) checkFilled() error {
-	filled, err := r.has(`SELECT EXISTS (SELECT 1 FROM affected_package_handles a JOIN vulnerability_handles v ON v.id = a.vulnerability_id
+	filled, err := r.has(`SELECT EXISTS (SELECT 1 FROM affected_package_handles a
+		JOIN vulnerability_handles v ON v.id = a.vulnerability_id
 		JOIN packages p ON p.id = a.package_id WHERE v.status <> 'rejected')`)
 	switch {
 	case err != nil:
@@ -60,7 +61,8 @@ func (r *namedReader) checkFilled() error {
 
 // hasSystem reports whether there is a vulnerability of an operating system.
 func (r *namedReader) hasSystem(id int64) (bool, error) {
-	return r.has(`SELECT EXISTS (SELECT 1 FROM affected_package_handles a JOIN vulnerability_handles v ON v.id = a.vulnerability_id
+	return r.has(`SELECT EXISTS (SELECT 1 FROM affected_package_handles a
+		JOIN vulnerability_handles v ON v.id = a.vulnerability_id
 		JOIN packages p ON p.id = a.package_id WHERE a.operating_system_id = ? AND v.status <> 'rejected')`, id)
 }
 
@@ -69,14 +71,15 @@ func (r *namedReader) hasSystem(id int64) (bool, error) {
 func (r *namedReader) hasEcosystem(kind string) (bool, error) {
 	return r.has(`SELECT EXISTS (SELECT 1 FROM packages p JOIN affected_package_handles a ON a.package_id = p.id
 		JOIN vulnerability_handles v ON v.id = a.vulnerability_id WHERE p.ecosystem = COALESCE(
-			(SELECT replacement_ecosystem FROM package_specifier_overrides WHERE ecosystem = ? COLLATE NOCASE LIMIT 1), ?) COLLATE NOCASE
-			AND v.status <> 'rejected')`, kind, kind)
+			(SELECT replacement_ecosystem FROM package_specifier_overrides WHERE ecosystem = ? COLLATE NOCASE LIMIT 1), ?
+		) COLLATE NOCASE AND v.status <> 'rejected')`, kind, kind)
 }
 
 // hasProducts reports whether there is a vulnerability of a product, which is named by
 // a CPE.
 func (r *namedReader) hasProducts() (bool, error) {
-	return r.has(`SELECT EXISTS (SELECT 1 FROM affected_cpe_handles a JOIN vulnerability_handles v ON v.id = a.vulnerability_id
+	return r.has(`SELECT EXISTS (SELECT 1 FROM affected_cpe_handles a
+		JOIN vulnerability_handles v ON v.id = a.vulnerability_id
 		JOIN cpes c ON c.id = a.cpe_id WHERE v.status <> 'rejected')`)
 }
 

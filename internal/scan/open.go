@@ -136,16 +136,17 @@ func openArtifact(ctx context.Context, cfg Config, store cache, reference string
 		return cfg.Fetch(ctx, pinned, w)
 	})
 	if err == nil && cfg.Signed == nil && !strings.Contains(reference, "@sha256:") {
-		database.notes = append(database.notes, fmt.Sprintf("the vulnerability database oci://%s is %s now: whoever can write to the tag can empty it; "+
-			"name the digest, or whose signature counts with vuln-db-key", bounded(reference), bounded(source)))
+		database.notes = append(database.notes, fmt.Sprintf("the vulnerability database oci://%s is %s now: "+
+			"whoever can write to the tag can empty it; name the digest, or whose signature counts with vuln-db-key",
+			bounded(reference), bounded(source)))
 	}
 	return database, err
 }
 
 // loose says that nobody vouches for what an address serves.
 func loose(source, sum string) string {
-	return fmt.Sprintf("nothing vouches for the vulnerability database from %s but its server: end the address with #sha256=%s, "+
-		"or name whose signature counts with vuln-db-key", bounded(plain.Address(source)), sum)
+	return fmt.Sprintf("nothing vouches for the vulnerability database from %s but its server: "+
+		"end the address with #sha256=%s, or name whose signature counts with vuln-db-key", bounded(plain.Address(source)), sum)
 }
 
 // openPath opens a folder or a file of this machine.

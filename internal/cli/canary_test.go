@@ -210,8 +210,14 @@ func TestNoSecretLeavesTheJob(t *testing.T) {
 		host, source string
 		repeats      bool
 	}{
-		{"none", "flag", false}, {"none", "flag", true}, {"none", "INPUT_", false}, {"github", "HALLMARK_", false},
-		{"github", "action", false}, {"github", "action", true}, {"gitlab", "HALLMARK_", false}, {"gitlab", "HALLMARK_", true},
+		{"none", "flag", false},
+		{"none", "flag", true},
+		{"none", "INPUT_", false},
+		{"github", "HALLMARK_", false},
+		{"github", "action", false},
+		{"github", "action", true},
+		{"gitlab", "HALLMARK_", false},
+		{"gitlab", "HALLMARK_", true},
 	} {
 		t.Run(fmt.Sprintf("%s, %s, a registry that repeats %t", place.host, place.source, place.repeats), func(t *testing.T) {
 			t.Parallel()

@@ -123,7 +123,7 @@ func TestALoginBelongsToOneHost(t *testing.T) {
 				"--output-dir", filepath.Join(dir, "mirrored"),
 			}
 		},
-		"a set that is pushed": func(first, other string) []string {
+		"a set that is pushed": func(first, _ string) []string {
 			return []string{"policy", "push", rego, first + "/team/set:v1", "--key", key}
 		},
 	} {

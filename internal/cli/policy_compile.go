@@ -105,7 +105,8 @@ func (a *app) cluster(ctx context.Context, v values) (policy.Cluster, error) {
 	}
 	return policy.Cluster{
 		Name: plain.Address(v.text("name")), Globs: v.list("image-glob"), Warn: mode == "warn", Authorities: authorities,
-		Verifier: plain.Address(v.text("verifier-id")), AllowUnread: allowed, MaxScanAge: scanAge, MaxDatabaseAge: databaseAge, MaxVerdictAge: verdictAge,
+		Verifier: plain.Address(v.text("verifier-id")), AllowUnread: allowed,
+		MaxScanAge: scanAge, MaxDatabaseAge: databaseAge, MaxVerdictAge: verdictAge,
 		ByVerdict: checked == "verdict", PartOfVerdict: part == "policy",
 	}, nil
 }

@@ -60,19 +60,18 @@ func secretIn(value string, reference bool) string {
 // that cannot be told from the rest and so not be hidden.
 func withLogin(value string, reference bool) bool {
 	scheme, rest, remote := strings.Cut(value, "://")
-	switch {
-	case remote && !reference && (scheme == "https" || scheme == "http"):
+	if !remote && !reference {
+		return regexp.MustCompile(`^([\w.:-]+=)?[\w.%+-]+:[^/@\s]*@`).MatchString(value) && strayAt(value)
+	}
+	if !remote || reference || scheme == "oci" {
+		return strayAt(rest) || !remote && strayAt(value)
+	}
+	if scheme == "https" || scheme == "http" {
 		address, err := url.Parse(value)
 		return strings.Contains(value, "@") && (err != nil || address.User != nil && strings.Contains(address.Path, "@"))
-	case remote && (reference || scheme == "oci"):
-		return strayAt(rest)
-	case remote && regexp.MustCompile(`^[a-z]+$`).MatchString(scheme):
-		authority, _, _ := strings.Cut(rest, "/")
-		return strings.Contains(authority, "@")
-	case reference:
-		return strayAt(value)
 	}
-	return regexp.MustCompile(`^([\w.:-]+=)?[\w.%+-]+:[^/@\s]*@`).MatchString(value) && strayAt(value)
+	authority, _, _ := strings.Cut(rest, "/")
+	return strings.Contains(authority, "@") && regexp.MustCompile(`^[a-z]+$`).MatchString(scheme)
 }
 
 // strayAt reports whether there is an @ that begins no digest.

@@ -142,9 +142,9 @@ func inTime[T any](ctx context.Context, f File, s *strays, step func() (T, error
 	out, err := attempt(bounded, s, step)
 	switch {
 	case errors.Is(err, errStuck) && ctx.Err() != nil:
-		err = fmt.Errorf("%s: compiling it was stopped: %w", f.Name, ctx.Err())
+		err = fmt.Errorf("%s:1: compiling it was stopped: %w", f.Name, ctx.Err())
 	case errors.Is(err, errStuck):
-		err = fmt.Errorf("%s: compiling it did not come to an end within %s, and was abandoned: comprehensions within comprehensions multiply the work", f.Name, compileLimit)
+		err = fmt.Errorf("%s:1: compiling it did not come to an end within %s, and was abandoned: comprehensions within comprehensions multiply the work", f.Name, compileLimit)
 	}
 	return out, err
 }

@@ -25,7 +25,7 @@ func deaf() string {
 // What does not stop is abandoned: undecided, and the other policies are evaluated.
 func TestAnEvaluationThatIsStuckIsAbandoned(t *testing.T) {
 	n := newNotary(t)
-	e := Evidence{Now: today(), Verified: []verify.Verified{n.object(t, attest.TypeVuln, `{"a":1}`), n.object(t, attest.TypeVuln, `{"a":2}`)}}
+	e := Evidence{Now: today(), Verified: []verify.Verified{n.object(t, attest.TypeVuln, `{"a":1}`), n.custom(t, "x")}}
 	policies := Compile([]File{
 		{Name: "sigstore.rego", Text: "package sigstore\nisCompliant { input.predicate; " + deaf() + " }\n"},
 		{Name: "own.rego", Text: "package hallmark.own\ndeny contains \"x\" if { input.scan; " + deaf() + " }\n"},
@@ -85,11 +85,11 @@ func TestACompilationThatIsStuckIsAbandoned(t *testing.T) {
 	if problems := all[0].Problems(); len(problems) > 0 {
 		t.Error(problems)
 	}
-	if problems := all[1].Problems(); len(problems) != 1 || problems[0] != "p.rego: compiling it was stopped: context deadline exceeded" {
+	if problems := all[1].Problems(); len(problems) != 1 || problems[0] != "p.rego:1: compiling it was stopped: context deadline exceeded" {
 		t.Error(problems)
 	}
 	all = Compile([]File{{Name: "p.rego", Text: nested}}, Setting{})
-	if problems := all[0].Problems(); len(problems) != 1 || !strings.HasPrefix(problems[0], "p.rego: compiling it did not come to an end within 10s, and was abandoned") {
+	if problems := all[0].Problems(); len(problems) != 1 || !strings.HasPrefix(problems[0], "p.rego:1: compiling it did not come to an end within 10s, and was abandoned") {
 		t.Error(problems)
 	}
 }

@@ -129,13 +129,8 @@ func (a *app) further(v values, job *pipeline.Job) error {
 		return err
 	}
 	asked := func(word string) bool { return slices.Contains(words, word) }
-	if asked(evidenceRelease) && a.host.Tag == "" {
-		return fault.Usagef("evidence is release, and the job is for no tag")
-	}
-	if a.host.Tag != "" && (asked(evidenceRelease) || asked(evidenceAuto)) {
-		if err := a.release(job, asked(evidenceRelease)); err != nil {
-			return err
-		}
+	if err := a.release(job, asked(evidenceRelease), asked(evidenceAuto)); err != nil {
+		return err
 	}
 	if asked(evidenceSecrets) && v.text("sbom-file") != "" {
 		return fault.Usagef("evidence is secrets, and sbom-file is given: then nobody reads the layers")
@@ -147,9 +142,16 @@ func (a *app) further(v values, job *pipeline.Job) error {
 	return nil
 }
 
-// release adds that the image is a release, unless the workspace is at another
-// commit than the tag's.
-func (a *app) release(job *pipeline.Job, asked bool) error {
+// release adds that the image is a release where that is asked for, or where the job
+// is for a tag and left to say so; unless the workspace is at another commit than the
+// tag's.
+func (a *app) release(job *pipeline.Job, asked, auto bool) error {
+	if asked && a.host.Tag == "" {
+		return fault.Usagef("evidence is release, and the job is for no tag")
+	}
+	if a.host.Tag == "" || !asked && !auto {
+		return nil
+	}
 	at := a.elsewhere()
 	switch {
 	case at == "":

@@ -188,16 +188,7 @@ func (b Build) finished(started time.Time) time.Time {
 var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 func (b Build) dependencies() []descriptor {
-	var all []descriptor
-	if commit := b.commit(); commit != "" || b.Job.RepositoryURL != "" {
-		all = append(all, source("source", b.Job.RepositoryURL, b.Job.Ref, commit))
-	}
-	if h := b.Job.Head; h.Unknown == "" && (h.Commit != b.Job.Commit || h.RepositoryURL != b.Job.RepositoryURL || h.Ref != b.Job.Ref) {
-		all = append(all, source("head", h.RepositoryURL, h.Ref, h.Commit))
-	}
-	if b.AtCommit() == No {
-		all = append(all, source("workspace", "", "", b.Source.Head))
-	}
+	all := b.sources()
 	if digestForm.MatchString(b.Base.Digest) {
 		all = append(all, descriptor{
 			Name: "base image", URI: imageURI(b.Base.Name), Digest: sha256Of(b.Base.Digest), Annotations: map[string]string{"toldBy": "the image's labels"},
@@ -214,6 +205,23 @@ func (b Build) dependencies() []descriptor {
 		for _, m := range record.Materials {
 			all = append(all, descriptor{URI: m.URI, Digest: m.Digest, Annotations: map[string]string{"toldBy": "BuildKit"}})
 		}
+	}
+	return all
+}
+
+// sources returns the source code that the image is made from: the job's, that of the
+// head where it is another, and what was checked out where it is neither.
+func (b Build) sources() []descriptor {
+	var all []descriptor
+	if commit := b.commit(); commit != "" || b.Job.RepositoryURL != "" {
+		all = append(all, source("source", b.Job.RepositoryURL, b.Job.Ref, commit))
+	}
+	h := b.Job.Head
+	if h != (ci.Head{}) && h.Unknown == "" && (h.Commit != b.Job.Commit || h.RepositoryURL != b.Job.RepositoryURL || h.Ref != b.Job.Ref) {
+		all = append(all, source("head", h.RepositoryURL, h.Ref, h.Commit))
+	}
+	if b.AtCommit() == No {
+		all = append(all, source("workspace", "", "", b.Source.Head))
 	}
 	return all
 }

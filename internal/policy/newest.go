@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -55,20 +56,9 @@ func (j *joined) choices(reads reading) (choices []choice, ties []string) {
 		if tie != "" && (reads.whole || slices.Contains(reads.newest, n)) {
 			ties = append(ties, tie)
 		}
-		if len(candidates) == 0 {
-			continue
+		if len(candidates) > 0 {
+			choices = eachWith(choices, n, candidates)
 		}
-		var more []choice
-		for _, c := range choices {
-			for _, v := range candidates {
-				one := choice{n: v}
-				for other, chosen := range c {
-					one[other] = chosen
-				}
-				more = append(more, one)
-			}
-		}
-		choices = more
 	}
 	for _, n := range reads.newest {
 		if n == needSBOM || n == needScan || n == needProvenance {
@@ -82,6 +72,19 @@ func (j *joined) choices(reads reading) (choices []choice, ties []string) {
 		return nil, ties
 	}
 	return choices, nil
+}
+
+// eachWith returns every choice with each of a need's candidates.
+func eachWith(choices []choice, n need, candidates []verify.Verified) []choice {
+	var all []choice
+	for _, c := range choices {
+		for _, v := range candidates {
+			one := maps.Clone(c)
+			one[n] = v
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // candidates returns the attestations of which one is the newest of a need: one, or

@@ -124,34 +124,43 @@ func Reserved(text string) bool {
 func reservedError(text string) error {
 	what := plain.Line(strings.TrimSpace(text), 40)
 	return fault.WithHint(
-		fault.Usagef("it carries %q: what begins with %s is written by hallmark alone, about evidence that it made itself", what, reservedPrefix),
-		"an SBOM of hallmark's own is not brought back: leave it out, and the run makes one, or takes the attested one (reuse-sbom); "+
-			"an SBOM without these properties can be brought, and counts as brought")
+		fault.Usagef("it carries %q: what begins with %s is written by hallmark alone, about evidence that it made itself",
+			what, reservedPrefix),
+		"an SBOM of hallmark's own is not brought back: leave it out, and the run makes one, or takes the attested one "+
+			"(reuse-sbom); an SBOM without these properties can be brought, and counts as brought")
 }
 
-// CheckScanClaim refuses a vulnerability scan of somebody else that says how it came to
-// be in the words of this program, in scanner.result.origin.
-func CheckScanClaim(document []byte) error {
-	object := json.RawMessage(document)
-	for _, name := range []string{"scanner", "result", "origin"} {
-		if object = bytes.TrimSpace(object); len(object) == 0 || object[0] != '{' {
-			return nil // a result is what its author makes it
-		}
-		fields, err := uniqueFields(object)
-		if err != nil {
-			return err
-		}
-		object = nil
-		for key, value := range fields {
-			if strings.Map(foldRune, key) == strings.Map(foldRune, name) {
-				object = value
-			}
-		}
+// BroughtScan returns a vulnerability scan that somebody brings. One that says how it
+// came to be, in scanner.result.origin, says from then on that it was brought: who brings
+// a scan of this program's own vouches for a file. Any other is returned as it is.
+func BroughtScan(document json.RawMessage, from Input) (json.RawMessage, error) {
+	return replaceOrigin(document, []string{"scanner", "result", "origin"}, Origin{Kind: Brought, Inputs: []Input{from}})
+}
+
+// replaceOrigin replaces what lies at a path of keys, which are compared in any letter
+// case, as readers that are written in Go do.
+func replaceOrigin(document json.RawMessage, path []string, by Origin) (json.RawMessage, error) {
+	if len(path) == 0 {
+		return json.Marshal(by)
 	}
-	if object == nil {
-		return nil
+	if object := bytes.TrimSpace(document); len(object) == 0 || object[0] != '{' {
+		return document, nil // a result is what its author makes it
 	}
-	return fault.WithHint(
-		fault.Usagef("it has scanner.result.origin, which hallmark alone writes, about scans that it made or read itself"),
-		"leave that field out, or bring the scanner's own report with scan-file")
+	fields, err := uniqueFields(document)
+	if err != nil {
+		return nil, err
+	}
+	for key, value := range fields {
+		if strings.Map(foldRune, key) != strings.Map(foldRune, path[0]) {
+			continue
+		}
+		replaced, err := replaceOrigin(value, path[1:], by)
+		if err != nil || bytes.Equal(replaced, value) {
+			return document, err
+		}
+		delete(fields, key)
+		fields[path[0]] = replaced
+		return json.Marshal(fields)
+	}
+	return document, nil
 }

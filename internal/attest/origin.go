@@ -27,7 +27,7 @@ const (
 // its document, of a scan in scanner.result.origin.
 type Origin struct {
 	Kind   OriginKind `json:"kind"`
-	By     string     `json:"by,omitempty"`    // the command that made it, where not every one makes it the same way: run, rescan
+	By     string     `json:"by,omitempty"`    // of a scan, the command that made it: run, rescan
 	Tools  []Tool     `json:"tools,omitempty"` // the programs that took part; of what was brought, as it names them
 	Inputs []Input    `json:"inputs,omitempty"`
 	// ReadAt is when the layers of the image were last read. An SBOM's own document

@@ -104,14 +104,24 @@ func TestAKeyThatIsThereTwiceIsRefused(t *testing.T) {
 	}
 }
 
-func TestAScanOfOthersDoesNotSayHowItCameToBe(t *testing.T) {
-	for document, refused := range map[string]bool{
-		`{"scanner":{"result":{"origin":{"kind":"made"}}}}`: true, `{"Scanner":{"RESULT":{"Origin":null}}}`: true,
-		`{"scanner":{},"Scanner":{"result":{"origin":{}}}}`: true, `{"scanner":{"result":[]}}`: false, `{"scanner":{"result":{}}}`: false,
-		`{"scanner":"x"}`: false, `{}`: false, `{"origin":{}}`: false,
+func TestAScanThatWasBroughtSaysSo(t *testing.T) {
+	from := attest.Input{Name: "scan.json", Digest: "sha256:0"}
+	const brought = `{"kind":"brought","inputs":[{"name":"scan.json","digest":"sha256:0"}]}`
+	for document, want := range map[string]string{
+		`{"a":1,"scanner":{"result":{"b":2,"origin":{"kind":"made"}}}}`: `{"a":1,"scanner":{"result":{"b":2,"origin":` + brought + `}}}`,
+		`{"Scanner":{"RESULT":{"Origin":null}}}`:                        `{"scanner":{"result":{"origin":` + brought + `}}}`,
+		`{ "scanner":{"result":[]}}`:                                    `{ "scanner":{"result":[]}}`,
+		`{"scanner":{"result":{ }}}`:                                    `{"scanner":{"result":{ }}}`,
+		`{"scanner":"x"}`:                                               `{"scanner":"x"}`,
+		`{"origin":{}}`:                                                 `{"origin":{}}`,
 	} {
-		if err := attest.CheckScanClaim([]byte(document)); (err != nil) != refused {
-			t.Errorf("%s: %v", document, err)
+		if got, err := attest.BroughtScan([]byte(document), from); err != nil || string(got) != want {
+			t.Errorf("%s became %s, error %v", document, got, err)
+		}
+	}
+	for _, document := range []string{`{"scanner":{},"Scanner":{"result":{"origin":{}}}}`, `{"scanner":{"result":{"origin":1,"ORIGIN":2}}}`} {
+		if got, err := attest.BroughtScan([]byte(document), from); err == nil {
+			t.Errorf("%s became %s", document, got)
 		}
 	}
 }

@@ -32,8 +32,7 @@ func decode(subject attest.Subject, format Format, document []byte) (SBOM, error
 	if err != nil {
 		return SBOM{}, err
 	}
-	origin := said.origin()
-	if format != CycloneDX || origin.Kind != attest.Made {
+	if format != CycloneDX || said.origin().Kind != attest.Made {
 		return decodeForeign(subject, format, document, said)
 	}
 	var s *supplement
@@ -48,7 +47,7 @@ func decode(subject attest.Subject, format Format, document []byte) (SBOM, error
 	if err != nil {
 		return SBOM{}, err
 	}
-	b := newSBOM(subject, content, time.Unix(0, 0).UTC()).Sealed(Seal{Digest: said[sealProperty]}).WithOrigin(origin)
+	b := said.about(newSBOM(subject, content, time.Unix(0, 0).UTC()))
 	b.unread, err = unreadIn(format, document)
 	return b, err
 }
@@ -67,7 +66,7 @@ func decodeForeign(subject attest.Subject, format Format, document []byte, said 
 	if err != nil {
 		return SBOM{}, err
 	}
-	b := newSBOM(subject, content, time.Unix(0, 0).UTC()).Sealed(Seal{Digest: said[sealProperty]}).WithOrigin(said.origin())
+	b := said.about(newSBOM(subject, content, time.Unix(0, 0).UTC()))
 	b.foreign, b.listing = true, listed
 	b.unread, err = unreadIn(format, document)
 	return b, err
@@ -88,6 +87,11 @@ func readSyft(format Format, document []byte) (content *sbom.SBOM, err error) {
 		err = errors.New("it holds no SBOM")
 	}
 	return content, err
+}
+
+// about returns an SBOM with the seal and the origin that its document carries.
+func (s sayings) about(b SBOM) SBOM {
+	return b.Sealed(Seal{Digest: s[sealProperty]}).WithOrigin(s.origin())
 }
 
 // supplement reads that of a document; nil: it has none, as those of other programs.

@@ -119,16 +119,19 @@ func (b SBOM) Missed() []finding.Gap {
 		return nil
 	}
 	l := b.listing
+	all := plain.Count(l.components, "component")
 	switch {
 	case l.components == 0:
 		return []finding.Gap{{What: "SBOM", Why: "it lists no component that names a package"}}
 	case l.matchable == 0:
-		return []finding.Gap{{What: "SBOM", Why: fmt.Sprintf("it lists %s, none of which a scanner can look up", plain.Count(l.components, "component"))}}
+		return []finding.Gap{{What: "SBOM", Why: "it lists " + all + ", none of which a scanner can look up"}}
 	case len(l.missed) <= maxMissed:
 		return slices.Clone(l.missed)
 	}
-	rest := plain.Count(len(l.missed)-maxMissed, "more component")
-	return append(slices.Clone(l.missed[:maxMissed]), finding.Gap{What: "SBOM: " + rest, Why: "no scanner can look them up"})
+	rest := finding.Gap{
+		What: "SBOM: " + plain.Count(len(l.missed)-maxMissed, "more component"), Why: "no scanner can look them up",
+	}
+	return append(slices.Clone(l.missed[:maxMissed]), rest)
 }
 
 // Notes says what a person should know of an SBOM by somebody else.
@@ -138,14 +141,15 @@ func (b SBOM) Notes() []string {
 	}
 	notes := slices.Clone(b.listing.notes)
 	l := b.listing
+	all := plain.Count(l.components, "component")
 	switch {
 	case l.components == 0:
 		return append(notes, "the SBOM lists no component that names a package: nothing could be looked up")
 	case l.matchable == 0:
-		notes = append(notes, fmt.Sprintf("the SBOM lists %s, none of which the scanner can match", plain.Count(l.components, "component")))
+		notes = append(notes, "the SBOM lists "+all+", none of which the scanner can match")
 	case len(l.missed) > 0:
 		notes = append(notes, fmt.Sprintf("of %s that the SBOM lists, the scanner can match %d, and not: %s",
-			plain.Count(l.components, "component"), l.matchable, named(l.missed)))
+			all, l.matchable, named(l.missed)))
 	}
 	return notes
 }
@@ -234,7 +238,8 @@ func renameArtifacts(document []byte, renamed map[int]string) ([]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			if artifacts[i], err = inField(artifacts[i], "id", func([]byte) ([]byte, error) { return []byte(encoded), nil }); err != nil {
+			own := func([]byte) ([]byte, error) { return []byte(encoded), nil }
+			if artifacts[i], err = inField(artifacts[i], "id", own); err != nil {
 				return nil, err
 			}
 		}

@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/CycloneDX/cyclonedx-go"
@@ -88,36 +90,43 @@ func (w *cycloneDXWalk) one(c *cyclonedx.Component, subject bool) {
 	if purl == "" && strings.HasPrefix(c.BOMRef, "pkg:") {
 		purl = c.BOMRef // where syft's reader looks, too
 	}
-	isPackage := isRead(c.Type)
-	if isPackage {
+	if isRead(c.Type) {
 		if ref, changed := w.taken.unique(c.BOMRef); changed {
 			c.BOMRef, c.PackageURL, w.changed = ref, purl, true
 		}
 	}
-	l := listed{id: c.BOMRef, name: nameOf(purl, c.Name, c.Version)}
-	if !isPackage {
-		l.why = "it is a component of type " + plain.Line(string(c.Type), maxMissedName) + ", which no scanner reads as a package"
-	}
-	identified := purl != "" && !ofImage(purl) || c.CPE != ""
-	switch {
-	case c.Type == cyclonedx.ComponentTypeOS:
+	if c.Type == cyclonedx.ComponentTypeOS {
 		w.systems = append(w.systems, *c)
-	case c.Type == cyclonedx.ComponentTypeContainer && !knownPURL(purl):
-	case subject && !knownPURL(purl):
-	case identified, isPackage && c.Version != "":
+	}
+	if componentNamesPackage(c, purl, subject) {
+		l := listed{id: c.BOMRef, name: nameOf(purl, c.Name, c.Version)}
+		if !isRead(c.Type) {
+			kind := plain.Line(string(c.Type), maxMissedName)
+			l.why = fmt.Sprintf("it is a component of type %s, which no scanner reads as a package", kind)
+		}
 		w.listed = append(w.listed, l)
 	}
 	w.all(c.Components)
 }
 
+// componentNamesPackage reports whether a component names a package, and not an operating
+// system, an image or a group of others.
+func componentNamesPackage(c *cyclonedx.Component, purl string, subject bool) bool {
+	switch {
+	case c.Type == cyclonedx.ComponentTypeOS:
+		return false
+	case subject, c.Type == cyclonedx.ComponentTypeContainer:
+		return knownPURL(purl)
+	}
+	return purl != "" && !ofImage(purl) || c.CPE != "" || isRead(c.Type) && c.Version != ""
+}
+
 // isRead reports whether syft's reader takes components of a type for packages.
 func isRead(kind cyclonedx.ComponentType) bool {
-	switch kind {
-	case cyclonedx.ComponentTypeApplication, cyclonedx.ComponentTypeFramework, cyclonedx.ComponentTypeLibrary,
-		cyclonedx.ComponentTypeMachineLearningModel, cyclonedx.ComponentTypeFirmware:
-		return true
-	}
-	return false
+	return slices.Contains([]cyclonedx.ComponentType{
+		cyclonedx.ComponentTypeApplication, cyclonedx.ComponentTypeFramework, cyclonedx.ComponentTypeLibrary,
+		cyclonedx.ComponentTypeMachineLearningModel, cyclonedx.ComponentTypeFirmware,
+	}, kind)
 }
 
 // knownPURL reports whether a package URL is of a type that scanners look up.

@@ -27,22 +27,25 @@ func FormatOf(content []byte) (Format, error) {
 	return f.format, nil
 }
 
+// head is what tells documents apart.
+type head struct {
+	BOMFormat   string          `json:"bomFormat"`
+	SpecVersion string          `json:"specVersion"`
+	SPDXVersion string          `json:"spdxVersion"`
+	Artifacts   json.RawMessage `json:"artifacts"`
+	Descriptor  json.RawMessage `json:"descriptor"`
+	Context     json.RawMessage `json:"@context"`
+	Graph       json.RawMessage `json:"@graph"`
+	SBOM        json.RawMessage `json:"sbom"`
+	Predicate   json.RawMessage `json:"predicate"`
+}
+
 // formOf tells what a document is, and refuses those that nobody here reads.
 func formOf(content []byte) (form, error) {
 	if len(content) > MaxBrought {
 		return form{}, fmt.Errorf("it has %d bytes, the limit is %d (64 MiB)", len(content), MaxBrought)
 	}
-	var d struct {
-		BOMFormat   string          `json:"bomFormat"`
-		SpecVersion string          `json:"specVersion"`
-		SPDXVersion string          `json:"spdxVersion"`
-		Artifacts   json.RawMessage `json:"artifacts"`
-		Descriptor  json.RawMessage `json:"descriptor"`
-		Context     json.RawMessage `json:"@context"`
-		Graph       json.RawMessage `json:"@graph"`
-		SBOM        json.RawMessage `json:"sbom"`
-		Predicate   json.RawMessage `json:"predicate"`
-	}
+	var d head
 	if err := json.Unmarshal(content, &d); err != nil {
 		return form{}, notJSON(content)
 	}
@@ -53,16 +56,23 @@ func formOf(content []byte) (form, error) {
 		return form{format: SPDX, kept: true}, nil
 	case d.Artifacts != nil && d.Descriptor != nil:
 		return form{}, nil
-	case d.SPDXVersion != "":
-		return form{}, notRead(fmt.Sprintf("it is %s", plain.Line(d.SPDXVersion, 40)))
-	case d.Graph != nil && d.Context != nil:
-		return form{}, notRead("it is SPDX 3")
-	case d.SBOM != nil:
-		return form{}, notRead("the document is inside of its field sbom, as GitHub's API answers")
-	case d.Predicate != nil:
-		return form{}, notRead("it is a statement with the document in its field predicate")
 	}
-	return form{}, errors.New("it is neither CycloneDX, nor SPDX 2, nor syft's JSON")
+	return form{}, d.refused()
+}
+
+// refused says what a document is instead of one that is read.
+func (d head) refused() error {
+	switch {
+	case d.SPDXVersion != "":
+		return notRead("it is " + plain.Line(d.SPDXVersion, 40))
+	case d.Graph != nil && d.Context != nil:
+		return notRead("it is SPDX 3")
+	case d.SBOM != nil:
+		return notRead("the document is inside of its field sbom, as GitHub's API answers")
+	case d.Predicate != nil:
+		return notRead("it is a statement with the document in its field predicate")
+	}
+	return errors.New("it is neither CycloneDX, nor SPDX 2, nor syft's JSON")
 }
 
 // cycloneDXForm tells by the version of CycloneDX. Version 1.2 has no place for the
@@ -89,7 +99,8 @@ func notJSON(content []byte) error {
 }
 
 func notRead(what string) error {
-	return fault.WithHint(errors.New(what+", which is not read"), "give the JSON of CycloneDX 1.2 to 1.7, of SPDX 2.2 or 2.3, or of syft")
+	err := errors.New(what + ", which is not read")
+	return fault.WithHint(err, "give the JSON of CycloneDX 1.2 to 1.7, of SPDX 2.2 or 2.3, or of syft")
 }
 
 // checkClaims refuses a document that claims to be this program's.

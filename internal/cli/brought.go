@@ -21,9 +21,13 @@ import (
 // buildKit is the word for the SBOMs that BuildKit left in the index.
 const buildKit = "buildkit"
 
-// sbomFileFormats returns the formats to attest: an SBOM that is brought keeps its
-// own, in which it says who made it.
-func sbomFileFormats(v values, wanted []catalog.Format) ([]catalog.Format, error) {
+// sbomFormats returns the formats to attest: an SBOM that is brought keeps its own, in
+// which it says who made it.
+func sbomFormats(v values) ([]catalog.Format, error) {
+	wanted, err := formats(v)
+	if err != nil {
+		return nil, err
+	}
 	path := v.text("sbom-file")
 	switch {
 	case path == "":

@@ -86,7 +86,10 @@ func imageInputs(t takers) []input {
 		{name: "sbom", kind: list, preset: "cyclonedx", usage: "SBOM formats to attest: cyclonedx, spdx, none", commands: []string{cmdRun}, decides: true},
 		{name: "sbom-file", usage: "take this SBOM in place of making one: a CycloneDX, SPDX or syft JSON file, or buildkit for what BuildKit left in the index", commands: []string{cmdRun}, decides: true},
 		{name: "reuse-sbom", kind: boolean, preset: "true", usage: "take the SBOM that this signer attested earlier, if these versions made it, without pulling the image; the scan is made anew", commands: []string{cmdRun}, decides: true},
-		{name: "reuse-max-age", kind: span, preset: "336h", usage: "how long after an image was last read its attested SBOM may be taken again; 0 for any time", commands: []string{cmdRun}, decides: true},
+		{
+			name: "reuse-max-age", kind: span, preset: "336h", commands: []string{cmdRun}, decides: true,
+			usage: "how long after an image was last read its attested SBOM may be taken again; 0 for any time",
+		},
 		{name: "scan-file", usage: "take this scan in place of making one: the JSON of grype or trivy, or SARIF", commands: []string{cmdRun}, decides: true},
 		{name: "scan", kind: boolean, preset: "true", usage: "scan the SBOM for vulnerabilities and attest the summary", commands: []string{cmdRun}, decides: true},
 		{name: "vuln-db", usage: "vulnerability database: a directory, an archive, an https URL, or oci://REF (default: grype's feed); #sha256=HEX behind a file or an address, and @sha256:HEX behind a REF, say which one", commands: t.scanning, decides: true},

@@ -73,7 +73,6 @@ func (a *app) runJob(ctx context.Context, v values, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	job.TempDir, job.Version, job.Makers, job.Again = dir, buildVersion(), makers(), v.again()
-	job.Reuse = job.Reuse && v.text("sbom-file") == ""
 
 	db, err := a.databases(ctx, v, p)
 	if err != nil {
@@ -142,16 +141,14 @@ func (a *app) job(ctx context.Context, v values, p place) (pipeline.Job, error) 
 			return pipeline.Job{}, err
 		}
 	}
-	var err error
-	if job.ReuseFor, err = v.duration("reuse-max-age"); err != nil {
-		return pipeline.Job{}, err
-	}
 	own, err := ownTypes(v)
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	wanted, err := formats(v)
-	if err != nil {
+	if job.Formats, err = sbomFormats(v); err != nil {
+		return pipeline.Job{}, err
+	}
+	if err := reusing(v, &job); err != nil {
 		return pipeline.Job{}, err
 	}
 	rules, err := a.rules(ctx, v)
@@ -165,11 +162,8 @@ func (a *app) job(ctx context.Context, v values, p place) (pipeline.Job, error) 
 	if err != nil {
 		return pipeline.Job{}, err
 	}
-	job.Formats, job.Brought, job.Rules = wanted, brought, rules
+	job.Brought, job.Rules = brought, rules
 	if err := setVerdict(v, &job); err != nil {
-		return pipeline.Job{}, err
-	}
-	if job.Formats, err = sbomFileFormats(v, job.Formats); err != nil {
 		return pipeline.Job{}, err
 	}
 	if err := a.suppressions(ctx, v, &job); err != nil {
@@ -179,6 +173,14 @@ func (a *app) job(ctx context.Context, v values, p place) (pipeline.Job, error) 
 		return pipeline.Job{}, err
 	}
 	return job, checkTypes(job, own)
+}
+
+// reusing reads for how long an attested SBOM is taken again. One that is brought takes
+// its place.
+func reusing(v values, job *pipeline.Job) (err error) {
+	job.Reuse = job.Reuse && v.text("sbom-file") == ""
+	job.ReuseFor, err = v.duration("reuse-max-age")
+	return err
 }
 
 // setVerdict reads the input attest-verdict. What is gated on without a policy renews an

@@ -9,11 +9,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/plain"
 )
 
 // File reads a predicate that the user brought, given as TYPE=FILE. now is the
@@ -50,7 +52,7 @@ func File(argument string, now time.Time) (attest.Predicate, error) {
 		err = checkShape(p)
 	}
 	if err == nil {
-		err = checkClaims(p)
+		p, err = withoutClaims(p, path, content)
 	}
 	if err != nil {
 		return attest.Predicate{}, fmt.Errorf("reading the predicate %s: %w", path, err)
@@ -58,16 +60,23 @@ func File(argument string, now time.Time) (attest.Predicate, error) {
 	return p, nil
 }
 
-// checkClaims refuses a predicate that claims to be made by this program, which whoever
-// reads it would believe by its signature.
-func checkClaims(p attest.Predicate) error {
+// withoutClaims refuses an SBOM that claims to be made by this program, which whoever
+// reads it would believe by its signature. A scan that does is told from one that was
+// made by the run that signs it.
+func withoutClaims(p attest.Predicate, path string, content []byte) (attest.Predicate, error) {
+	var err error
 	switch {
 	case attest.SameType(p.Type, attest.TypeCycloneDX), attest.SameType(p.Type, attest.TypeSPDX):
-		return attest.CheckForeign(p.Body)
+		err = attest.CheckForeign(p.Body)
 	case p.Type == attest.TypeVuln:
-		return attest.CheckScanClaim(p.Body)
+		p.Body, err = attest.BroughtScan(p.Body, fileInput(path, content))
 	}
-	return nil
+	return p, err
+}
+
+// fileInput names a file as what evidence was made from.
+func fileInput(path string, content []byte) attest.Input {
+	return attest.Input{Name: plain.Line(filepath.Base(path), maxField), Digest: attest.FileDigest(content)}
 }
 
 // checkSigned refuses a predicate that would be too large once it is signed: as

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -68,8 +67,7 @@ func (s ScanFile) Beside(types []string) finding.Scan {
 
 // broughtFrom is the origin of a scan that was read from a file.
 func broughtFrom(f Brought, by finding.Scanner) attest.Origin {
-	name := plain.Line(filepath.Base(f.Path), maxField)
-	o := attest.Origin{Kind: attest.Brought, Inputs: []attest.Input{{Name: name, Digest: attest.FileDigest(f.Content)}}}
+	o := attest.Origin{Kind: attest.Brought, Inputs: []attest.Input{fileInput(f.Path, f.Content)}}
 	if tool, ok := attest.ToolNamed(by.URI, by.Version); ok {
 		o.Tools = []attest.Tool{tool}
 	}

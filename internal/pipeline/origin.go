@@ -110,7 +110,8 @@ func readAt(v verify.Verified, digest string) time.Time {
 		return time.Time{}
 	}
 	sbom, ok := result.Origin.Input(attest.InputSBOM)
-	if !ok || result.Origin.Kind != attest.Made || sbom.Digest != digest || sbom.Origin == nil || sbom.Origin.Kind != attest.Made {
+	madeHere := result.Origin.Kind == attest.Made && sbom.Origin != nil && sbom.Origin.Kind == attest.Made
+	if !ok || !madeHere || sbom.Digest != digest {
 		return time.Time{}
 	}
 	return sbom.Origin.ReadAt

@@ -70,7 +70,8 @@ func (r *run) earlier(ctx context.Context) (catalog.SBOM, bool) {
 		documents[format] = append(slices.Clone(v.Statement().Predicate), '\n') // a statement has it without
 		signer = v.Signer()
 	}
-	if r.readAt = lastRead(found.Verified, signer, attest.DocumentDigest(documents[catalog.CycloneDX])); !r.recent(r.readAt) {
+	r.readAt = lastRead(found.Verified, signer, attest.DocumentDigest(documents[catalog.CycloneDX]))
+	if !r.recent(r.readAt) {
 		return catalog.SBOM{}, false
 	}
 	bom, err := catalog.Attested(r.result.Subject, documents)

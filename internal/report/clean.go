@@ -58,7 +58,9 @@ func mapped[T any](in []T, change func(T) T) []T {
 
 func cleanedOrigin(o attest.Origin) attest.Origin {
 	o.Kind, o.By = attest.OriginKind(line(string(o.Kind))), line(o.By)
-	o.Tools = mapped(o.Tools, func(t attest.Tool) attest.Tool { return attest.Tool{Name: line(t.Name), Version: line(t.Version)} })
+	o.Tools = mapped(o.Tools, func(t attest.Tool) attest.Tool {
+		return attest.Tool{Name: line(t.Name), Version: line(t.Version)}
+	})
 	o.Inputs = mapped(o.Inputs, func(in attest.Input) attest.Input {
 		in.Name, in.Digest = line(in.Name), line(in.Digest)
 		if in.Origin != nil {

@@ -65,13 +65,20 @@ func (d *Database) readForeign(bom *sbom.SBOM) (*foreign, error) {
 		r.scope.Distro = common(packages)
 	}
 	for _, p := range packages {
-		if own := p.Distro; own == nil || r.scope.Distro != nil && own.Type == r.scope.Distro.Type && own.VersionString() == "" {
+		if r.saysLess(p.Distro) {
 			p.Distro = r.scope.Distro
 		}
 		p.CPEs = searchable(p.CPEs)
 	}
 	r.packages = pkg.FromPtrs(dropOwned(packages))
 	return r, nil
+}
+
+// saysLess reports whether a package's own distribution says less than that of the
+// document: it has none, or the same without a version.
+func (r *foreign) saysLess(own *distro.Distro) bool {
+	all := r.scope.Distro
+	return own == nil || all != nil && own.Type == all.Type && own.VersionString() == ""
 }
 
 // common returns the distribution of all packages that say one; nil if they differ.
@@ -130,7 +137,10 @@ func (r *foreign) distributionOf(out *pkg.Package, purl packageurl.PackageURL, f
 	if !system {
 		namespace = "" // of npm and others it is no distribution
 	}
-	words := []string{said[syftpkg.PURLQualifierDistro], said["distro_name"], said["os_name"], said["os_version"], said["os_distro"]}
+	var words []string
+	for _, name := range []string{syftpkg.PURLQualifierDistro, "distro_name", "os_name", "os_version", "os_distro"} {
+		words = append(words, said[name])
+	}
 	if strings.Join(words, "") == "" {
 		return
 	}
@@ -222,7 +232,8 @@ func (r *foreign) notes() []string {
 	for i, name := range order {
 		order[i] = fmt.Sprintf("%s (%s)", name, packagesWord(counts[name]))
 	}
-	return []string{"the packages of the SBOM name several distributions, and each was looked up in its own: " + strings.Join(order[:min(len(order), 10)], ", ")}
+	return []string{"the packages of the SBOM name several distributions, and each was looked up in its own: " +
+		strings.Join(order[:min(len(order), 10)], ", ")}
 }
 
 // nameOf names a distribution for people, one that grype does not know as it was written.

@@ -83,7 +83,9 @@ func (d *Database) Scan(ctx context.Context, bom *sbom.SBOM) (finding.Scan, erro
 }
 
 // scan matches packages of an image with a release file.
-func (d *Database) scan(ctx context.Context, release *linux.Release, packages []pkg.Package, scope pkg.Context) (finding.Scan, error) {
+func (d *Database) scan(
+	ctx context.Context, release *linux.Release, packages []pkg.Package, scope pkg.Context,
+) (finding.Scan, error) {
 	started := time.Now().UTC()
 	findings, unread, err := d.findings(ctx, packages, scope)
 	if err != nil {

@@ -70,16 +70,6 @@ func archiveOf(t testing.TB, entries []tar.Header, contents map[string][]byte) [
 	return out.Bytes()
 }
 
-func checksum(header []byte) (sum int) {
-	for i, b := range header {
-		if i >= 148 && i < 156 {
-			b = ' '
-		}
-		sum += int(b)
-	}
-	return sum
-}
-
 func whole(t *testing.T, l filetree.Layer) io.Reader {
 	t.Helper()
 	content, err := l.Open()

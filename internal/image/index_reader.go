@@ -80,23 +80,14 @@ func entriesOf(descriptor *remote.Descriptor) ([]v1.Descriptor, error) {
 // BuildKit's, or another artifact. What it is its content says, and no annotation or
 // type in the index: whatever a runtime would run is an image here.
 func (i *indexReader) take(ctx context.Context, entry v1.Descriptor) error {
-	claimed := attestation(entry)
-	named := entry.Platform != nil && entry.Platform.OS != ""
 	switch {
 	case !entry.MediaType.IsImage():
 		return i.takeOther(ctx, entry)
-	case named && !claimed && !i.wanted.wants(*entry.Platform):
-		i.wanted.takes(*entry.Platform)
-		return nil
-	}
-	if image, seen := i.seen[entry.Digest]; seen {
-		if image && named {
-			i.wanted.takes(*entry.Platform)
-		}
+	case i.settled(entry):
 		return nil
 	}
 	m, err := i.open(ctx, entry)
-	if claimed && (holdsStatements(m) || isAbsent(err)) {
+	if attestation(entry) && (holdsStatements(m) || isAbsent(err)) {
 		described := describe(entry)
 		described.Of = describedOf(entry)
 		i.opened.attestations = append(i.opened.attestations, described)
@@ -114,11 +105,26 @@ func (i *indexReader) take(ctx context.Context, entry v1.Descriptor) error {
 		i.opened.artifacts = append(i.opened.artifacts, describe(entry))
 		return nil
 	}
-	return i.add(entry, m, named)
+	return i.add(entry, m)
 }
 
+// settled reports whether nothing of an entry has to be read: it is for a platform that
+// nobody asked for, or the same manifest was sorted in before.
+func (i *indexReader) settled(entry v1.Descriptor) bool {
+	image, seen := i.seen[entry.Digest]
+	switch {
+	case named(entry) && !attestation(entry) && !i.wanted.wants(*entry.Platform), image && named(entry):
+		i.wanted.takes(*entry.Platform)
+		return true
+	}
+	return seen
+}
+
+// named reports whether an entry says which platform it is for.
+func named(entry v1.Descriptor) bool { return entry.Platform != nil && entry.Platform.OS != "" }
+
 // add adds an image if it is asked for. What for it is may be known only now.
-func (i *indexReader) add(entry v1.Descriptor, m manifested, named bool) error {
+func (i *indexReader) add(entry v1.Descriptor, m manifested) error {
 	subject, err := i.subjectOf(entry)
 	if err != nil {
 		return err
@@ -127,7 +133,7 @@ func (i *indexReader) add(entry v1.Descriptor, m manifested, named bool) error {
 	if err != nil {
 		return err
 	}
-	if named {
+	if named(entry) {
 		img.platform = *entry.Platform // what runtimes choose by
 	}
 	if !i.wanted.takes(img.platform) {

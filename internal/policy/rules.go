@@ -89,25 +89,32 @@ func (r Rules) decideCutoff(summary finding.Summary, now time.Time) answer {
 			waived = append(waived, *w)
 		}
 	}
-	outcome, notRead := Pass, r.AllowUnread.objection(summary.Unread)
-	switch {
-	case named.some():
-		outcome = Deny
-		for _, why := range notRead.list() {
-			named.end(why.String())
-		}
-	case notRead.some():
-		outcome = Undecided
-		named.addAll(notRead)
-	case len(summary.Unread) > 0:
-		named.end(fmt.Sprintf("%s not read, as allow-unread permits", wasWere(len(summary.Unread))))
-	}
+	outcome := r.weighUnread(&named, summary.Unread)
 	if unknown := summary.Counts.Effective.Unknown; unknown == 1 {
 		named.end("1 finding of unknown severity was not judged")
 	} else if unknown > 1 {
 		named.end(fmt.Sprintf("%d findings of unknown severity were not judged", unknown))
 	}
 	return answer{outcome, named, waived, earliest(endOfWaivers(waived), endOfSuppressions(summary.Findings, now))}
+}
+
+// weighUnread returns what findings that are denied, and what was not read, come to, and
+// adds the latter to the reasons.
+func (r Rules) weighUnread(denied *reasons, unread []finding.Gap) Outcome {
+	why := r.AllowUnread.objection(unread)
+	switch {
+	case denied.some():
+		for _, reason := range why.list() {
+			denied.end(reason.String())
+		}
+		return Deny
+	case why.some():
+		denied.addAll(why)
+		return Undecided
+	case len(unread) > 0:
+		denied.end(fmt.Sprintf("%s not read, as allow-unread permits", wasWere(len(unread))))
+	}
+	return Pass
 }
 
 // ended says which waiver no longer takes a finding back.

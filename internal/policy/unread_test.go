@@ -141,28 +141,34 @@ func TestWhatWasNotReadLeavesPoliciesUndecided(t *testing.T) {
 			if c.about != nil {
 				verified = []verify.Verified{c.about(e.of)}
 			}
-			policies := Compile(c.files, Setting{})
-			if problems := policies[0].Problems(); len(problems) > 0 {
-				t.Fatalf("%s: %q", c.name, problems)
-			}
-			rules := Rules{Policies: policies, AllowUnread: e.allowed}
-			result := rules.Decide(t.Context(), Evidence{Verified: verified, Now: time.Now()}).Results[0]
-			want := Undecided
-			if e.passes {
-				want = Pass
-			}
-			if result.Outcome != want || !e.passes && !strings.Contains(result.Reasons[0].Message, "/opt/a.jar (it is no archive)") {
-				t.Errorf("%s: %s %q, want %s", c.name, result.Outcome, messages(result.Reasons), want)
-			}
-			if c.onlyGate {
-				continue
-			}
-			to := cluster()
-			to.AllowUnread = e.allowed
-			if err := inClusterWith(t, to, policies[0], verified); (err == nil) != e.passes || err != nil && !strings.Contains(err.Error(), "/opt/a.jar (it is no archive)") {
-				t.Errorf("%s: the cluster says %v, want a pass: %t", c.name, err, e.passes)
-			}
+			decidesAlike(t, c.name, Compile(c.files, Setting{})[0], verified, e.allowed, e.passes, !c.onlyGate)
 		}
+	}
+}
+
+// decidesAlike asks the gate about a policy, and the cluster, and wants a pass, or a
+// refusal that names what was not read.
+func decidesAlike(t *testing.T, name string, p Policy, verified []verify.Verified, allowed Allowance, passes, inCluster bool) {
+	t.Helper()
+	const says = "/opt/a.jar (it is no archive)"
+	if problems := p.Problems(); len(problems) > 0 {
+		t.Fatalf("%s: %q", name, problems)
+	}
+	want := Undecided
+	if passes {
+		want = Pass
+	}
+	r := Rules{Policies: []Policy{p}, AllowUnread: allowed}.Decide(t.Context(), Evidence{Verified: verified, Now: time.Now()}).Results[0]
+	if r.Outcome != want || !passes && !strings.Contains(r.Reasons[0].Message, says) {
+		t.Errorf("%s: %s %q, want %s", name, r.Outcome, messages(r.Reasons), want)
+	}
+	if !inCluster {
+		return
+	}
+	to := cluster()
+	to.AllowUnread = allowed
+	if err := inClusterWith(t, to, p, verified); (err == nil) != passes || err != nil && !strings.Contains(err.Error(), says) {
+		t.Errorf("%s: the cluster says %v, want a pass: %t", name, err, passes)
 	}
 }
 

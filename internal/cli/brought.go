@@ -89,7 +89,8 @@ func (a *app) takeBrought(v values, p place, job *pipeline.Job, rooms *pipeline.
 // readScan reads the input scan-file.
 func readScan(v values, path string) (evidence.Brought, evidence.ScanFile, error) {
 	if wanted, err := v.boolean("scan"); err != nil || !wanted {
-		return evidence.Brought{}, evidence.ScanFile{}, errors.Join(err, fault.Usagef("scan is false, and scan-file is given"))
+		err = errors.Join(err, fault.Usagef("scan is false, and scan-file is given"))
+		return evidence.Brought{}, evidence.ScanFile{}, err
 	}
 	f, err := evidence.Load(path)
 	if err != nil {

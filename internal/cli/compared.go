@@ -37,7 +37,8 @@ func documentsOf(job pipeline.Job) []document {
 	for _, p := range slices.Concat(job.Made, job.Brought) {
 		for _, uri := range []string{attest.TypeCycloneDX, attest.TypeSPDX, attest.TypeVuln, attest.TypeSARIF} {
 			if attest.SameType(p.Type, uri) {
-				documents = append(documents, document{taking: "taking the " + attest.ShortType(p.Type) + " file", claims: identity.Of(p.Body)})
+				taking := "taking the " + attest.ShortType(p.Type) + " file"
+				documents = append(documents, document{taking: taking, claims: identity.Of(p.Body)})
 			}
 		}
 	}
@@ -61,7 +62,8 @@ func (c comparedImages) OpenAll(ctx context.Context, reference string, platforms
 	for _, d := range c.documents {
 		if d.single && len(opened.Images()) > 1 {
 			return image.Opened{}, fault.WithHint(
-				fault.Usagef("%s: it is of one image, and this is an index of several images", d.taking), "name the one image with platforms")
+				fault.Usagef("%s: it is of one image, and this is an index of several images", d.taking),
+				"name the one image with platforms")
 		}
 		if err := compare(d, opened); err != nil {
 			return image.Opened{}, err

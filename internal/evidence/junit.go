@@ -97,12 +97,15 @@ func (j *junit) fail() {
 
 func (j *junit) startSuite(e xml.StartElement) error {
 	s := suite{name: cmp.Or(attribute(e, "name"), e.Name.Local)}
-	for attributeName, into := range map[string]*int{"tests": &s.claims.tests, "failures": &s.claims.failed, "errors": &s.claims.failed} {
-		n, err := number(e, attributeName)
+	for _, count := range []struct {
+		attribute string
+		into      *int
+	}{{"tests", &s.claims.tests}, {"failures", &s.claims.failed}, {"errors", &s.claims.failed}} {
+		n, err := number(e, count.attribute)
 		if err != nil {
 			return fmt.Errorf("the suite %q: %w", plain.Line(s.name, maxQuoted), err)
 		}
-		*into += n
+		*count.into += n
 	}
 	s.failed = came(e) == failed
 	j.suites = append(j.suites, s)
@@ -124,7 +127,8 @@ func came(e xml.StartElement) outcome {
 	worst := passed
 	for _, name := range []string{"status", "result"} {
 		switch strings.ToLower(strings.TrimSpace(attribute(e, name))) {
-		case "", "passed", "pass", "success", "successful", "succeeded", "ok", "run", "executed", "completed", "complete", "finished", "true":
+		case "", "passed", "pass", "success", "successful", "succeeded", "ok", "true",
+			"run", "executed", "completed", "complete", "finished":
 		case "skipped", "skip", "disabled", "notrun", "not_run", "ignored", "suppressed", "pending", "flaky", "warning":
 			worst = max(worst, warned)
 		default:
@@ -158,7 +162,7 @@ func (j *junit) end(name string) error {
 func (s suite) check(into *tests) error {
 	switch {
 	case s.claims.failed > s.found.failed:
-		return into.add(fmt.Sprintf("%s (%d failures are counted, %d are told)", s.name, s.claims.failed, s.found.failed), failed)
+		return into.add(s.name+fmt.Sprintf(" (%d failures are counted, %d are told)", s.claims.failed, s.found.failed), failed)
 	case s.claims.tests > s.found.tests:
 		return into.add(fmt.Sprintf("%s (%d tests are counted, %d are told)", s.name, s.claims.tests, s.found.tests), failed)
 	case s.failed && s.found.failed == 0:

@@ -55,7 +55,8 @@ func SARIF(files []Brought) (attest.Predicate, error) {
 		}
 		found, err := summary.take(f, counts)
 		if err != nil {
-			return attest.Predicate{}, fault.WithHint(fmt.Errorf("reading the SARIF file %s: %w", f.Path, err), "%s", fault.HintOf(err))
+			failure := fmt.Errorf("reading the SARIF file %s: %w", f.Path, err)
+			return attest.Predicate{}, fault.WithHint(failure, "%s", fault.HintOf(err))
 		}
 		runs = append(runs, found...)
 	}
@@ -117,7 +118,8 @@ func (s *sarifSummary) count(r sarifRun, counts map[ruleCount]int) {
 		default:
 			s.Levels[level]++
 		}
-		counts[ruleCount{Tool: plain.Line(r.Tool.Driver.Name, maxQuoted), Rule: plain.Line(rule.ID, maxQuoted), Level: level}]++
+		tool := plain.Line(r.Tool.Driver.Name, maxQuoted)
+		counts[ruleCount{Tool: tool, Rule: plain.Line(rule.ID, maxQuoted), Level: level}]++
 	}
 }
 

@@ -74,8 +74,8 @@ type (
 func (r sarifRun) looked() error {
 	name := plain.Line(r.Tool.Driver.Name, maxQuoted)
 	for _, i := range r.Invocations {
-		failed := i.ExecutionSuccessful != nil && !*i.ExecutionSuccessful || i.ExitSignalName != "" || i.ProcessStartFailureMessage != ""
-		if failed {
+		failed := i.ExecutionSuccessful != nil && !*i.ExecutionSuccessful
+		if failed || i.ExitSignalName != "" || i.ProcessStartFailureMessage != "" {
 			return fault.WithHint(fault.Undecidedf("%s says that it failed (invocations)", name), "let it run to its end")
 		}
 	}
@@ -83,7 +83,8 @@ func (r sarifRun) looked() error {
 	case len(r.ExternalPropertyFileReferences.Results) > 0:
 		return fault.Undecidedf("the results of %s are in another file", name)
 	case r.Results == nil:
-		return fault.WithHint(fault.Undecidedf("the run of %s has no results, not even an empty list: it looked for none", name), "let it run to its end")
+		return fault.WithHint(fault.Undecidedf("the run of %s has no results, not even an empty list: it looked for none", name),
+			"let it run to its end")
 	}
 	return nil
 }
@@ -95,7 +96,8 @@ func (r sarifRun) gaps() []finding.Gap {
 		for _, n := range slices.Concat(i.ToolExecutionNotifications, i.ToolConfigurationNotifications) {
 			if n.Level == "error" {
 				gaps = append(gaps, finding.Gap{
-					What: cmp.Or(placeOf(n.Locations), r.Tool.Driver.Name), Why: cmp.Or(n.Message.Text, n.Message.Markdown, n.Message.ID, "an error that it does not explain"),
+					What: cmp.Or(placeOf(n.Locations), r.Tool.Driver.Name),
+					Why:  cmp.Or(n.Message.Text, n.Message.Markdown, n.Message.ID, "an error that it does not explain"),
 				})
 			}
 		}

@@ -58,7 +58,8 @@ func (s ScanFile) Beside(types []string) finding.Scan {
 	for _, class := range trivyClasses() {
 		lists := slices.ContainsFunc(types, func(one string) bool { return slices.Contains(class.types, one) })
 		if s.classes != nil && lists && !slices.Contains(s.classes, class.name) {
-			scan.Unread = append(slices.Clone(scan.Unread), finding.Gap{What: class.what, Why: "the SBOM lists some, and the scan has no result about them"})
+			gap := finding.Gap{What: class.what, Why: "the SBOM lists some, and the scan has no result about them"}
+			scan.Unread = append(slices.Clone(scan.Unread), gap)
 		}
 	}
 	scan.Unread = harmlessGaps(scan.Unread)
@@ -124,7 +125,9 @@ func harmlessGaps(gaps []finding.Gap) []finding.Gap {
 	for _, gap := range gaps {
 		out = append(out, finding.Gap{What: plain.Line(gap.What, maxField), Why: plain.Line(gap.Why, maxField)})
 	}
-	slices.SortFunc(out, func(a, b finding.Gap) int { return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why)) })
+	slices.SortFunc(out, func(a, b finding.Gap) int {
+		return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why))
+	})
 	return slices.Compact(out)
 }
 

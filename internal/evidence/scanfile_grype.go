@@ -62,7 +62,10 @@ func readGrype(content []byte) (ScanFile, error) {
 	}
 	at := instant(d.Descriptor.Timestamp)
 	s := ScanFile{Scan: finding.Scan{
-		Scanner:  finding.Scanner{URI: "pkg:golang/github.com/anchore/grype@v" + strings.TrimPrefix(d.Descriptor.Version, "v"), Version: d.Descriptor.Version},
+		Scanner: finding.Scanner{
+			URI:     "pkg:golang/github.com/anchore/grype@v" + strings.TrimPrefix(d.Descriptor.Version, "v"),
+			Version: d.Descriptor.Version,
+		},
 		Findings: []finding.Finding{}, Started: at, Finished: at,
 	}}
 	if db := d.Descriptor.DB; db != nil {
@@ -71,7 +74,8 @@ func readGrype(content []byte) (ScanFile, error) {
 			Built:  instant(cmp.Or(db.Status.Built, db.Built)), Source: db.Status.From,
 		}
 	} else {
-		s.Unread = append(s.Unread, finding.Gap{What: "vulnerability database", Why: "the report names none that grype looked into"})
+		gap := finding.Gap{What: "vulnerability database", Why: "the report names none that grype looked into"}
+		s.Unread = append(s.Unread, gap)
 	}
 	for _, m := range d.Matches {
 		f, err := m.finding()
@@ -98,14 +102,16 @@ func (d grypeDocument) looked() error {
 		return fault.Undecidedf("matches is null: grype looked for none")
 	}
 	if of := d.Source.Type; of != "" && !slices.Contains([]string{"image", "sbom-file"}, of) {
-		return fault.WithHint(fault.Undecidedf("it is a scan of a %s, and not of an image", plain.Line(of, maxQuoted)), "let grype scan the image")
+		err := fault.Undecidedf("it is a scan of a %s, and not of an image", plain.Line(of, maxQuoted))
+		return fault.WithHint(err, "let grype scan the image")
 	}
 	db := d.Descriptor.DB
 	if db == nil {
 		return nil
 	}
 	if why := cmp.Or(db.Error, db.Status.Error); why != "" || db.Status.Valid != nil && !*db.Status.Valid {
-		return fault.Undecidedf("grype's vulnerability database was not valid: %s", plain.Line(cmp.Or(why, "it does not say why"), maxQuoted))
+		why = plain.Line(cmp.Or(why, "it does not say why"), maxQuoted)
+		return fault.Undecidedf("grype's vulnerability database was not valid: %s", why)
 	}
 	return nil
 }

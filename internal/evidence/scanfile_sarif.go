@@ -40,7 +40,10 @@ func readSARIFScan(content []byte) (ScanFile, error) {
 	}
 	driver, texts := run.Tool.Driver, newSARIFTexts()
 	s := ScanFile{Scan: finding.Scan{
-		Scanner:  finding.Scanner{URI: cmp.Or(driver.InformationURI, driver.Name), Version: cmp.Or(driver.SemanticVersion, driver.Version)},
+		Scanner: finding.Scanner{
+			URI:     cmp.Or(driver.InformationURI, driver.Name),
+			Version: cmp.Or(driver.SemanticVersion, driver.Version),
+		},
 		Findings: []finding.Finding{}, Unread: slices.Concat(run.gaps(), driver.looksElsewhere()),
 	}}
 	if len(run.Invocations) > 0 {
@@ -52,7 +55,8 @@ func readSARIFScan(content []byte) (ScanFile, error) {
 		case isFailure:
 			s.Findings = append(s.Findings, driver.finding(result, rule, level, texts))
 		case isUndecided:
-			s.Unread = append(s.Unread, finding.Gap{What: rule.ID, Why: "the scanner did not decide it: its result is of the kind " + result.Kind})
+			gap := finding.Gap{What: rule.ID, Why: "the scanner did not decide it: its result is of the kind " + result.Kind}
+			s.Unread = append(s.Unread, gap)
 		case isNothing:
 		}
 		if len(s.Unread) > maxFindings {
@@ -64,8 +68,8 @@ func readSARIFScan(content []byte) (ScanFile, error) {
 
 // looksElsewhere returns a gap if all the rules of trivy are about something else than packages.
 func (d sarifDriver) looksElsewhere() []finding.Gap {
-	other := func(r sarifRule) bool { return !strings.Contains(r.Name, "Vulnerability") }
-	if !strings.EqualFold(d.Name, "trivy") || len(d.Rules) == 0 || slices.ContainsFunc(d.Rules, func(r sarifRule) bool { return !other(r) }) {
+	ofPackages := func(r sarifRule) bool { return strings.Contains(r.Name, "Vulnerability") }
+	if !strings.EqualFold(d.Name, "trivy") || len(d.Rules) == 0 || slices.ContainsFunc(d.Rules, ofPackages) {
 		return nil
 	}
 	return []finding.Gap{{What: "packages", Why: "trivy's report has no rule about any: it found none, or did not look"}}

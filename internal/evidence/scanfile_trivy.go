@@ -90,10 +90,11 @@ func readTrivy(content []byte) (ScanFile, error) {
 // class returns the class of packages that a result is about, or nothing. A result
 // with vulnerabilities is about packages, whatever it is called.
 func (r trivyResult) class() string {
+	systems := []string{"alpine", "debian", "ubuntu", "redhat", "rocky", "alma", "amazon", "oracle"}
 	switch {
 	case r.Class == classSystem || r.Class == classLanguage:
 		return r.Class
-	case len(r.Vulnerabilities) > 0 && slices.Contains([]string{"alpine", "debian", "ubuntu", "redhat", "rocky", "alma", "amazon", "oracle"}, r.Type):
+	case len(r.Vulnerabilities) > 0 && slices.Contains(systems, r.Type):
 		return classSystem
 	case len(r.Vulnerabilities) > 0:
 		return classLanguage
@@ -106,16 +107,21 @@ func (r trivyResult) class() string {
 // out what it has no result about.
 func (d trivyDocument) looked(s *ScanFile) error {
 	if of := d.ArtifactType; of != "" && !slices.Contains([]string{"container_image", "cyclonedx", "spdx"}, of) {
-		return fault.WithHint(fault.Undecidedf("it is a scan of a %s, and not of an image", plain.Line(of, maxQuoted)), "give that of trivy image")
+		err := fault.Undecidedf("it is a scan of a %s, and not of an image", plain.Line(of, maxQuoted))
+		return fault.WithHint(err, "give that of trivy image")
 	}
 	switch {
 	case len(s.classes) == 0 && len(d.Results) > 0:
-		return fault.WithHint(fault.Undecidedf("it has no result about packages: trivy looked for something else"), "run trivy image with --scanners vuln")
+		err := fault.Undecidedf("it has no result about packages: trivy looked for something else")
+		return fault.WithHint(err, "run trivy image with --scanners vuln")
 	case len(s.classes) == 0:
-		s.Unread = append(s.Unread, finding.Gap{What: "packages", Why: "trivy's report has no result about any: it found none, or did not look"})
+		s.Unread = append(s.Unread, finding.Gap{
+			What: "packages", Why: "trivy's report has no result about any: it found none, or did not look",
+		})
 	case d.Metadata.OS.Family != "" && !slices.Contains(s.classes, classSystem):
 		s.Unread = append(s.Unread, finding.Gap{
-			What: "packages of the operating system", Why: "trivy found the system " + d.Metadata.OS.Family + " and has no result about its packages",
+			What: "packages of the operating system",
+			Why:  "trivy found the system " + d.Metadata.OS.Family + " and has no result about its packages",
 		})
 	}
 	return nil
@@ -140,7 +146,8 @@ func (r trivyResult) findings() ([]finding.Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.SuppressedBy = &finding.Suppression{Source: "database", Reason: plain.Line(strings.Trim(m.Status+": "+m.Statement, ": "), maxField)}
+		reason := plain.Line(strings.Trim(m.Status+": "+m.Statement, ": "), maxField)
+		f.SuppressedBy = &finding.Suppression{Source: "database", Reason: reason}
 		found = append(found, f)
 	}
 	return found, nil

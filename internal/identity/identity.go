@@ -88,8 +88,9 @@ func (c Claims) checkManifests(img Image) error {
 	case len(index) == 0:
 		return foreign[0].foreign(img)
 	case img.Siblings > 0 && !c.layersOf(img):
-		return fault.WithHint(fault.Undecidedf("it is about the index %s, which has %d images, and does not say which of them it looked at",
-			img.Index, img.Siblings+1), "make it of %s, the digest of the image itself", img.Manifest)
+		return fault.WithHint(fault.Undecidedf(
+			"it is about the index %s, which has %d images, and does not say which of them it looked at", img.Index, img.Siblings+1),
+			"make it of %s, the digest of the image itself", img.Manifest)
 	}
 	return nil
 }

@@ -99,7 +99,8 @@ func impact(v *csaf.Vulnerability, id csaf.ProductID) []string {
 		}
 	}
 	for _, threat := range v.Threats {
-		if threat != nil && threat.Category != nil && *threat.Category == csaf.CSAFThreatCategoryImpact && holds(threat.ProductIds) {
+		about := threat != nil && threat.Category != nil && *threat.Category == csaf.CSAFThreatCategoryImpact
+		if about && holds(threat.ProductIds) {
 			why = append(why, value(threat.Details))
 		}
 	}

@@ -106,8 +106,9 @@ func systemOf(cpe string) *platform {
 		return nil
 	}
 	known := map[string]string{ // of a vendor and its product, as the distributions call themselves
-		"redhat:enterprise_linux": "rhel", "debian:debian_linux": "debian", "canonical:ubuntu_linux": "ubuntu", "suse:sles": "sles",
-		"opensuse:leap": "opensuse-leap", "alpinelinux:alpine_linux": "alpine", "oracle:linux": "ol", "rocky:rocky": "rocky", "almalinux:almalinux": "almalinux",
+		"redhat:enterprise_linux": "rhel", "rocky:rocky": "rocky", "almalinux:almalinux": "almalinux", "oracle:linux": "ol",
+		"debian:debian_linux": "debian", "canonical:ubuntu_linux": "ubuntu", "alpinelinux:alpine_linux": "alpine",
+		"suse:sles": "sles", "opensuse:leap": "opensuse-leap",
 	}
 	name, ok := known[parts[1]+":"+parts[2]]
 	if !ok {

@@ -112,12 +112,18 @@ func (t thing) holds(s subject) certainty {
 // platform is an operating system that packages are part of.
 type platform struct{ name, version string }
 
-// of compares it with the distribution in the package URL of a finding.
+// of compares it with the distribution in the package URL of a finding: debian-12, opensuse-leap-15.6. A codename
+// cannot be compared.
 func (p platform) of(s subject) certainty {
-	if s.purl == nil || s.purl.qualifiers["distro"] == "" || p.name == "" {
+	if s.purl == nil || p.name == "" {
 		return possible
 	}
-	name, version, _ := strings.Cut(s.purl.qualifiers["distro"], "-")
+	distro := s.purl.qualifiers["distro"]
+	i := strings.LastIndex(distro, "-")
+	if i < 0 || strings.Trim(distro[i+1:], "0123456789.") != "" {
+		return possible
+	}
+	name, version := distro[:i], distro[i+1:]
 	switch {
 	case name != p.name:
 		return impossible

@@ -68,7 +68,8 @@ func (d Document) unmatched(images []Scanned, search *finding.Search) []string {
 		said[i] = plain.Line(said[i], maxText)
 	}
 	if more := len(left) - len(said); more > 0 {
-		said = append(said, fmt.Sprintf("%s: %s matched nothing", plain.Line(d.name, maxText), plain.Count(more, "more statement")))
+		rest := plain.Count(more, "more statement")
+		said = append(said, fmt.Sprintf("%s: %s matched nothing", plain.Line(d.name, maxText), rest))
 	}
 	return said
 }

@@ -141,6 +141,39 @@ func TestProductsOfCSAF(t *testing.T) {
 	}
 }
 
+// TestSystemsOfCSAF: a package may be part of an operating system, which a CPE names and the finding's package URL, too.
+func TestSystemsOfCSAF(t *testing.T) {
+	form := strings.Replace(advisory(`"known_not_affected":["P"]`, "CVE-2020-8203", "pkg:x/y"), `{"full_product_names":[{"name":"p","product_id":"P","product_identification_helper":{"purl":"pkg:x/y"}}]}`,
+		`{"full_product_names":[{"name":"o","product_id":"O","product_identification_helper":{"purl":"pkg:rpm/x/openssl"}},`+
+			`{"name":"s","product_id":"S","product_identification_helper":{"cpe":"CPE"}}],"relationships":[{"category":"default_component_of",`+
+			`"full_product_name":{"name":"o in s","product_id":"P"},"product_reference":"O","relates_to_product_reference":"S"}]}`, 1)
+	for name, c := range map[string]struct {
+		cpe, distro string
+		want        bool
+	}{
+		"another release":      {"cpe:/o:redhat:enterprise_linux:8::baseos", "rhel-9.4", false},
+		"another distribution": {"cpe:/o:redhat:enterprise_linux:9::baseos", "centos-9", false},
+		"another variant":      {"cpe:/a:redhat:rhel_eus:9.4::appstream", "rhel-9.4", false},
+		"a codename":           {"cpe:/o:debian:debian_linux:12", "debian-bookworm", false},
+		"no distribution":      {"cpe:/o:redhat:enterprise_linux:9", "", false},
+		"the release":          {"cpe:/o:redhat:enterprise_linux:9::baseos", "rhel-9.4", true},
+		"in the newer form":    {"cpe:2.3:o:redhat:enterprise_linux:9.4:*:*:*:*:*:*:*", "rhel-9.4", true},
+		"of several words":     {"cpe:/o:opensuse:leap:15.6", "opensuse-leap-15.6", true},
+		"in any release":       {"cpe:/o:debian:debian_linux", "debian-12", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := vex.Parse("v.json", []byte(strings.Replace(form, "CPE", c.cpe, 1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := finding.Finding{ID: "CVE-2020-8203", Package: finding.Package{PURL: "pkg:rpm/x/openssl@3?arch=x86_64&distro=" + c.distro}}
+			if got := vex.Suppression([]vex.Document{d}, found, vex.Image{}); (got != nil) != c.want {
+				t.Errorf("have %+v", got)
+			}
+		})
+	}
+}
+
 // TestBothFormats: the newest statement counts, in whichever format.
 func TestBothFormats(t *testing.T) {
 	const purl, inline = "pkg:npm/lodash@4.17.15", `,"justification":"vulnerable_code_not_in_execute_path"`

@@ -49,14 +49,16 @@ func (f File) Unmatched(c Case, now time.Time) []string {
 			more++
 			continue
 		}
-		sentence := fmt.Sprintf("the waiver of %s by %s matched nothing (%s:%d)", e.what(), plain.Line(e.Approver, maxText), plain.Line(f.name, maxText), e.line)
+		sentence := fmt.Sprintf("the waiver of %s by %s matched nothing (%s:%d)",
+			e.what(), plain.Line(e.Approver, maxText), plain.Line(f.name, maxText), e.line)
 		if near := e.near(c, search); near != "" {
 			sentence += ": " + near
 		}
 		out = append(out, plain.Line(sentence, 2*maxText))
 	}
 	if more > 0 {
-		out = append(out, fmt.Sprintf("%s of %s matched nothing", plain.Count(more, "more waiver"), plain.Line(f.name, maxText)))
+		rest := plain.Count(more, "more waiver")
+		out = append(out, fmt.Sprintf("%s of %s matched nothing", rest, plain.Line(f.name, maxText)))
 	}
 	return out
 }
@@ -67,7 +69,8 @@ func (e Entry) matched(c Case) bool {
 		return true
 	}
 	return slices.ContainsFunc(c.Judged, func(j Judged) bool {
-		return j.More && e.Policy != "" || slices.ContainsFunc(j.Violations, func(v Violation) bool { return e.forgives(j.Policy, v.ID, v.Resource) })
+		forgiven := func(v Violation) bool { return e.forgives(j.Policy, v.ID, v.Resource) }
+		return j.More && e.Policy != "" || slices.ContainsFunc(j.Violations, forgiven)
 	})
 }
 

@@ -117,6 +117,9 @@ func (a attachedThing) changed(way string) (attachedThing, error) {
 	case "malformed-proof":
 		a.annotations[ownMaterial] = "{"
 		return a, nil
+	case "empty-proof":
+		a.annotations[ownMaterial] = "{}"
+		return a, nil
 	case "other-spaces":
 		a.content = append(append([]byte(" "), a.content...), '\n')
 		return a, nil

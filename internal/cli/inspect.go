@@ -8,6 +8,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
+	"github.com/hallmark-ci/hallmark/internal/pipeline"
 	"github.com/hallmark-ci/hallmark/internal/report"
 	"github.com/hallmark-ci/hallmark/internal/store"
 	"github.com/hallmark-ci/hallmark/internal/verify"
@@ -126,7 +127,7 @@ func row(e store.Entry, subject attest.Subject, trust verify.Trust) report.Row {
 	if statement, err := attest.ParseStatement(envelope.Payload()); err == nil {
 		r.Type, r.Time = statement.PredicateType, statement.ClaimedTime()
 	}
-	v, err := verify.Verify(envelope, subject, trust)
+	v, err := pipeline.VerifyEntry(e, subject, trust)
 	switch {
 	case err == nil:
 		r.Verified, r.Signer, r.Time = true, v.Signer(), v.Time()

@@ -79,18 +79,41 @@ func (e Examination) besides() string {
 // piece is one attached thing. What is in it is parsed once.
 type piece struct {
 	store.Entry
-	envelope func() (attest.Envelope, error)
+	readings func() ([]attest.Envelope, error)
 }
 
-func newPiece(e store.Entry) piece { return piece{e, sync.OnceValues(e.Envelope)} }
+func newPiece(e store.Entry) piece { return piece{e, sync.OnceValues(e.Readings)} }
 
-// verified verifies what is in a piece.
+// envelope returns what is in a piece.
+func (p piece) envelope() (attest.Envelope, error) {
+	readings, err := p.readings()
+	if err != nil {
+		return attest.Envelope{}, err
+	}
+	return readings[0], nil
+}
+
+// verified verifies what is in a piece, in any of the ways in which readers may take
+// it. Of several refusals the first is told.
 func (p piece) verified(s attest.Subject, trust verify.Trust) (verify.Verified, error) {
-	envelope, err := p.envelope()
+	readings, err := p.readings()
 	if err != nil {
 		return verify.Verified{}, err
 	}
-	return verify.Verify(envelope, s, trust)
+	var refusal error
+	for _, envelope := range readings {
+		v, err := verify.Verify(envelope, s, trust)
+		if err == nil {
+			return v, nil
+		}
+		refusal = cmp.Or(refusal, err)
+	}
+	return verify.Verified{}, refusal
+}
+
+// VerifyEntry verifies what is in an entry, as Examine does.
+func VerifyEntry(e store.Entry, s attest.Subject, trust verify.Trust) (verify.Verified, error) {
+	return newPiece(e).verified(s, trust)
 }
 
 // list reads what is attached.

@@ -94,11 +94,7 @@ func accept(e store.Entry, s attest.Subject, trust verify.Trust) (ImageSignature
 		signer, _, err := verify.Signature(signature, s, trust)
 		return ImageSignature{Signer: signer, Label: attest.LabelOf(signature.Payload)}, err
 	}
-	envelope, err := e.Envelope()
-	if err != nil {
-		return ImageSignature{}, err
-	}
-	v, err := verify.Verify(envelope, s, trust)
+	v, err := VerifyEntry(e, s, trust)
 	if err != nil {
 		return ImageSignature{}, err
 	}

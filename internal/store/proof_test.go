@@ -90,6 +90,24 @@ func TestProofAsCosignAnnotatesIt(t *testing.T) {
 	}
 }
 
+// Our own annotation goes before cosign's, and whoever may push can write either. So
+// whose attestation it is, is asked of both.
+func TestOurAnnotationHidesNothingOfCosigns(t *testing.T) {
+	const pem = "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"
+	for says, ours := range map[string]string{"empty": "{}", "malformed": "{", "another's": `{"certificate":{"rawBytes":"Yg=="}}`} {
+		p := newPlace(t)
+		signed := p.signer(t).signs(t, sbom, "1")
+		p.putLayers(t, nil, foreign{content: signed.Envelope.Raw(), annotations: map[string]string{certificate: pem, material: ours}})
+		entries, err := p.att().List(t.Context(), p.subject)
+		must(t, err)
+		readings, err := entries[0].Readings()
+		must(t, err)
+		if len(readings) != 2 || string(readings[1].Proof().Certificate()) != "a" || (readings[0].Proof().Malformed() != nil) != (says == "malformed") {
+			t.Errorf("%s: readings %+v", says, readings)
+		}
+	}
+}
+
 // FuzzProof: no annotation of another writer can do more than be refused.
 func FuzzProof(f *testing.F) {
 	f.Add(certificate, "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n")

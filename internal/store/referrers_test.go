@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/hallmark-ci/hallmark/internal/attest"
 	"github.com/hallmark-ci/hallmark/internal/fault"
 	"github.com/hallmark-ci/hallmark/internal/store"
 )
@@ -88,6 +89,28 @@ func TestReferrersOverHostilePages(t *testing.T) {
 		if n := p.count(http.MethodPut, "/manifests/"); n != 0 {
 			t.Errorf("%s: %d manifests were written", link, n)
 		}
+	}
+}
+
+// A list without an end is read for a while, and what it may go on with is in the way.
+func TestReferrersOverEndlessPages(t *testing.T) {
+	p := newPlace(t, registry.WithReferrersSupport(true))
+	w, s := bundleWorld(p), p.signer(t)
+	theirs := p.signer(t).signs(t, sbom, "theirs")
+	all := []v1.Descriptor{p.putReferrer(t, foreign{content: w.encode(t, theirs.Envelope), claims: sbom})}
+	p.pages(t, all, func(int) string { return "<?page=0>; rel=\"next\"" })
+	entries, err := w.store.List(t.Context(), p.subject)
+	must(t, err)
+	if len(entries) != 2 || entries[0].Err != nil || entries[1].Place != attest.PlaceMoreReferrer {
+		t.Fatalf("entries %+v", entries)
+	}
+	if n := p.count(http.MethodGet, "/referrers/"); n != 256 {
+		t.Errorf("%d pages were asked for, want 256", n)
+	}
+	_, err = w.store.Attach(t.Context(), p.subject, []store.Signed{s.signs(t, sbom, "1")}, s.mine)
+	refused(t, err, "attaching to "+p.subject.String(), "not all referrers were looked at: the list has over 256 pages")
+	if n := p.count(http.MethodPut, "/manifests/"); n != 0 || fault.KindOf(err) != fault.Undecided {
+		t.Errorf("%d manifests were written, kind %v", n, fault.KindOf(err))
 	}
 }
 

@@ -150,7 +150,7 @@ func gateInputs(t takers) []input {
 	return []input{
 		{name: "policy", kind: list, usage: "what decides: Rego files and folders, hallmark:NAME for one that ships, hallmark:baseline, hallmark:all, oci://REF for a signed set, https://…#sha256=HEX", commands: t.deciding, decides: true},
 		{name: "policy-key", kind: list, usage: "public keys that policies from oci:// must be signed with", commands: t.policies, decides: true},
-		{name: "policy-repository", kind: list, usage: "repositories whose sets of policies are meant where oci:// names a copy of them; else a set must have been signed in the repository that it is pulled from", commands: t.policies, decides: true},
+		{name: "policy-repository", kind: list, usage: "repositories whose sets of policies are meant where oci:// names a copy of them; else a set must have been signed in the repository that it is pulled from", commands: t.policies, decides: true, refers: true},
 		{name: "policy-identity", usage: "accept policies from oci:// that this subject of a certificate signed", commands: t.policies, decides: true},
 		{name: "policy-identity-regexp", usage: "the same by a regular expression; anchor it", commands: t.policies, decides: true},
 		{name: "policy-oidc-issuer", usage: "the issuer that must have vouched for that subject", commands: t.policies, decides: true},

@@ -119,7 +119,8 @@ func NormalizeURI(uri string) string {
 
 // visible drops white space and control characters.
 func visible(r rune) rune {
-	if r <= ' ' || r >= 0x7f && r < 0xa1 || r == '\u200b' || r == '\u200c' || r == '\u200d' || r == '\u2060' || r == '\ufeff' {
+	if r <= ' ' || r >= 0x7f && r < 0xa1 || r == '\u200b' || r == '\u200c' || r == '\u200d' || r == '\u2060' ||
+		r == '\ufeff' {
 		return -1
 	}
 	return r

@@ -26,7 +26,7 @@ func (p Predicate) NamesVerifier(id string) bool {
 			return false
 		}
 		name, _ := key.(string) // the decoder lets nothing else be a key
-		if strings.Map(foldRune, strings.TrimSpace(name)) == strings.Map(foldRune, "verifier") && mentions(value, wanted) {
+		if strings.EqualFold(strings.TrimSpace(name), "verifier") && mentions(value, wanted) {
 			return true
 		}
 	}

@@ -91,8 +91,9 @@ func isFork(f facts) *bool {
 // results builds another commit than the request's last one.
 func headOfMergeRequest(c Context, f facts) Head {
 	h := Head{
-		Repository: f.text("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH"), RepositoryURL: f.address("CI_MERGE_REQUEST_SOURCE_PROJECT_URL"),
-		Ref: "refs/heads/" + c.SourceBranch, Commit: either(f.text("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"), c.Commit),
+		Repository:    f.text("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH"),
+		RepositoryURL: f.address("CI_MERGE_REQUEST_SOURCE_PROJECT_URL"),
+		Ref:           "refs/heads/" + c.SourceBranch, Commit: either(f.text("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"), c.Commit),
 	}
 	if h.RepositoryURL == "" && h.Repository != "" && c.ServerURL != "" {
 		h.RepositoryURL = c.ServerURL + "/" + h.Repository
@@ -110,7 +111,8 @@ func ofExternalRequest(c Context, f facts) Context {
 	c.Ref = f.text("CI_COMMIT_REF_NAME")
 	c.SourceBranch = f.text("CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME")
 	c.TargetBranch = f.text("CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_NAME")
-	source, target := f.text("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY"), f.text("CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY")
+	source, target := f.text("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY"),
+		f.text("CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY")
 	if source == "" || target == "" {
 		c.Head = Head{Unknown: "GitLab does not say which repository the pull request comes from"}
 		return c

@@ -37,7 +37,8 @@ func (c Context) ofBranch() Head {
 	if c.SourceBranch == "" || c.Commit == "" {
 		return Head{Unknown: "the host does not say which branch the request comes from"}
 	}
-	return Head{Repository: c.Repository, RepositoryURL: c.RepositoryURL, Ref: "refs/heads/" + c.SourceBranch, Commit: c.Commit}
+	return Head{Repository: c.Repository, RepositoryURL: c.RepositoryURL, Ref: "refs/heads/" + c.SourceBranch,
+		Commit: c.Commit}
 }
 
 // errNoEvent says why nothing is known of GitHub's event.
@@ -77,7 +78,8 @@ func gitHubOwnEvents() []string {
 	return []string{
 		"push", "create", "delete", "schedule", "workflow_dispatch", "repository_dispatch", "release", "merge_group",
 		"deployment", "deployment_status", "issues", "label", "milestone", "discussion", "discussion_comment",
-		"fork", "watch", "public", "gollum", "page_build", "registry_package", "branch_protection_rule", "image_version",
+		"fork", "watch", "public", "gollum", "page_build", "registry_package", "branch_protection_rule",
+		"image_version",
 	}
 }
 

@@ -58,14 +58,16 @@ func (a *app) review(ctx context.Context, v values) (forge.Review, error) {
 	}
 	review, err := a.ask(ctx, v)
 	if err == nil && a.host.IsRequest() && review.Head != a.host.Head.Commit {
-		return forge.Review{}, fmt.Errorf("the request has the last commit %s now, and the job builds %s", review.Head, a.host.Head.Commit)
+		return forge.Review{}, fmt.Errorf("the request has the last commit %s now, and the job builds %s",
+			review.Head, a.host.Head.Commit)
 	}
 	return review, err
 }
 
 // ask asks the host for the review of the change.
 func (a *app) ask(ctx context.Context, v values) (forge.Review, error) {
-	q := forge.Question{API: a.host.APIURL, Repository: a.host.Repository, Number: a.host.RequestNumber, Commit: a.builtCommit()}
+	q := forge.Question{API: a.host.APIURL, Repository: a.host.Repository, Number: a.host.RequestNumber,
+		Commit: a.builtCommit()}
 	if a.host.Host == ci.GitHub {
 		q.Token = a.firstOf(v.text("github-token"), "GITHUB_TOKEN")
 		return forge.GitHub(ctx, q)

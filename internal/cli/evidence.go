@@ -60,7 +60,8 @@ func (a *app) workspace() string {
 // those that the job is for; empty: it is at one of these, or that is not known.
 func (a *app) elsewhere() string {
 	source, err := git.Read(a.workspace(), a.host.Commit)
-	if at := (evidence.Build{Job: a.host, Source: source}); err != nil && source.Head == "" || at.AtCommit() != evidence.No {
+	if at := (evidence.Build{Job: a.host, Source: source}); err != nil && source.Head == "" ||
+		at.AtCommit() != evidence.No {
 		return ""
 	}
 	return source.Head

@@ -59,7 +59,8 @@ func inputs() []input {
 		signing:   []string{cmdRun, cmdAttest, cmdSign, cmdRescan},
 		attesting: []string{cmdRun, cmdAttest},
 	}
-	return slices.Concat(imageInputs(t), evidenceInputs(t), signingInputs(t), sourceInputs("certificate", "certificates", and(t.registry, cmdPolicyCompile)),
+	return slices.Concat(imageInputs(t), evidenceInputs(t), signingInputs(t),
+		sourceInputs("certificate", "certificates", and(t.registry, cmdPolicyCompile)),
 		gateInputs(t), sourceInputs("policy", "policies from oci://", t.policies), policyInputs())
 }
 

@@ -251,9 +251,11 @@ func checkBroughtBeside(p attest.Predicate, made []string) error {
 	}
 	instead := "makes one itself"
 	if !attest.SameType(made[i], p.Type) {
-		instead = fmt.Sprintf("makes one of type %s itself, which says the same of the image (%s)", attest.ShortType(made[i]), need)
+		instead = fmt.Sprintf("makes one of type %s itself, which says the same of the image (%s)",
+			attest.ShortType(made[i]), need)
 	}
-	return fault.WithHint(fault.Usagef("predicate of type %s is given, and this run %s", attest.ShortType(p.Type), instead),
+	return fault.WithHint(fault.Usagef("predicate of type %s is given, and this run %s", attest.ShortType(p.Type),
+		instead),
 		"leave one of the two out: --sbom none, --scan=false, --provenance false, --evidence none, --attest-verdict false, or the --predicate")
 }
 

@@ -108,15 +108,17 @@ func trustIdentity(root verify.Root, tlog string, identity verify.Identity) (ver
 func certificateIdentity(v values) verify.Identity {
 	return verify.Identity{
 		Subject: v.text("certificate-identity"), SubjectRegexp: v.text("certificate-identity-regexp"),
-		Issuer: v.text("certificate-oidc-issuer"), IssuerRegexp: v.text("certificate-oidc-issuer-regexp"), Source: sourceOf(v, "certificate"),
+		Issuer: v.text("certificate-oidc-issuer"), IssuerRegexp: v.text("certificate-oidc-issuer-regexp"),
+		Source: sourceOf(v, "certificate"),
 	}
 }
 
 // sourceOf reads what else a certificate has to say, from the inputs of a family.
 func sourceOf(v values, family string) verify.Source {
 	return verify.Source{
-		Repository: v.text(family + "-source-repository"), RepositoryRegexp: v.text(family + "-source-repository-regexp"),
-		Ref: v.text(family + "-source-ref"), RefRegexp: v.text(family + "-source-ref-regexp"),
+		Repository:       v.text(family + "-source-repository"),
+		RepositoryRegexp: v.text(family + "-source-repository-regexp"),
+		Ref:              v.text(family + "-source-ref"), RefRegexp: v.text(family + "-source-ref-regexp"),
 		Caller: v.text(family + "-caller-workflow"), CallerRegexp: v.text(family + "-caller-workflow-regexp"),
 	}
 }
@@ -174,7 +176,8 @@ func (a *app) policyTrust(ctx context.Context, v values) (verify.Trust, error) {
 	}
 	identity := verify.Identity{
 		Subject: v.text("policy-identity"), SubjectRegexp: v.text("policy-identity-regexp"),
-		Issuer: v.text("policy-oidc-issuer"), IssuerRegexp: v.text("policy-oidc-issuer-regexp"), Source: sourceOf(v, "policy"),
+		Issuer: v.text("policy-oidc-issuer"), IssuerRegexp: v.text("policy-oidc-issuer-regexp"),
+		Source: sourceOf(v, "policy"),
 	}
 	if identity == (verify.Identity{}) {
 		return trust, nil

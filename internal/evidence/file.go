@@ -43,7 +43,8 @@ func File(argument string, now time.Time) (attest.Predicate, error) {
 	if err == nil && p.NamesVerifier(VerifierID) {
 		return attest.Predicate{}, fault.WithHint(
 			fault.Usagef("the predicate %s is a verdict in the name of Hallmark's own verifier", path),
-			"run and rescan come to that verdict themselves; a verdict of your own names another verifier than %s", VerifierID)
+			"run and rescan come to that verdict themselves; a verdict of your own names another verifier than %s",
+			VerifierID)
 	}
 	if err == nil {
 		err = checkSigned(p, len(content))

@@ -98,7 +98,8 @@ func (b Build) internal() internalParameters {
 	return internalParameters{
 		Host: j.Host, Event: j.Event, EventName: j.EventName, RefType: j.RefType, Protected: j.Protected,
 		RunID: j.RunID, RunAttempt: j.RunAttempt, JobID: j.JobID, JobName: j.JobName, Runner: j.Runner, Actor: j.Actor,
-		Workspace: workspace{Git: s.Found, Head: s.Head, Branch: s.Branch, Detached: s.Detached, Dirty: s.Dirty, AtCommit: b.AtCommit()},
+		Workspace: workspace{Git: s.Found, Head: s.Head, Branch: s.Branch, Detached: s.Detached, Dirty: s.Dirty,
+			AtCommit: b.AtCommit()},
 	}
 }
 
@@ -116,7 +117,8 @@ const (
 // that the provenance names: the job's, or the head's. A job that checks out
 // something else builds that, whatever its host says.
 func (b Build) AtCommit() Known {
-	named := slices.DeleteFunc([]string{b.commit(), b.Job.Head.Commit}, func(commit string) bool { return commit == "" })
+	named := slices.DeleteFunc([]string{b.commit(), b.Job.Head.Commit},
+		func(commit string) bool { return commit == "" })
 	switch {
 	case !b.Source.Found || b.Source.Head == "" || len(named) == 0:
 		return Unknown
@@ -217,7 +219,8 @@ func (b Build) sources() []descriptor {
 		all = append(all, source("source", b.Job.RepositoryURL, b.Job.Ref, commit))
 	}
 	h := b.Job.Head
-	if h != (ci.Head{}) && h.Unknown == "" && (h.Commit != b.Job.Commit || h.RepositoryURL != b.Job.RepositoryURL || h.Ref != b.Job.Ref) {
+	if h != (ci.Head{}) && h.Unknown == "" && (h.Commit != b.Job.Commit || h.RepositoryURL != b.Job.RepositoryURL ||
+		h.Ref != b.Job.Ref) {
 		all = append(all, source("head", h.RepositoryURL, h.Ref, h.Commit))
 	}
 	if b.AtCommit() == No {

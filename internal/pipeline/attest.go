@@ -33,7 +33,8 @@ func (r *run) checkNeeds(ctx context.Context) error {
 		return slices.ContainsFunc(r.job.Brought, func(p attest.Predicate) bool { return attest.SameType(p.Type, uri) })
 	}
 	oneOnly := []attest.Need{attest.NeedScan, attest.NeedProvenance, attest.NeedVerdict}
-	if !slices.ContainsFunc(r.job.Brought, func(p attest.Predicate) bool { return slices.Contains(oneOnly, attest.NeedOf(p.Type)) }) {
+	ofThese := func(p attest.Predicate) bool { return slices.Contains(oneOnly, attest.NeedOf(p.Type)) }
+	if !slices.ContainsFunc(r.job.Brought, ofThese) {
 		return nil
 	}
 	if err := r.identify(); err != nil {
@@ -46,13 +47,15 @@ func (r *run) checkNeeds(ctx context.Context) error {
 	for _, p := range r.job.Brought {
 		need := attest.NeedOf(p.Type)
 		for _, v := range there.Verified {
-			if !slices.Contains(oneOnly, need) || attest.NeedOf(v.PredicateType()) != need || brought(v.PredicateType()) || !r.wrote(v.Envelope()) {
+			if !ofThese(p) || attest.NeedOf(v.PredicateType()) != need ||
+				brought(v.PredicateType()) || !r.wrote(v.Envelope()) {
 				continue
 			}
 			return fault.WithHint(
 				fault.Usagef("predicate of type %s is given, and this signer has attested one of type %s to %s, which says the same of the image (%s)",
 					attest.ShortType(p.Type), attest.ShortType(v.PredicateType()), r.result.Subject, need),
-				"attest it as %s, which replaces that one, or remove that one first", attest.ShortType(v.PredicateType()))
+				"attest it as %s, which replaces that one, or remove that one first",
+				attest.ShortType(v.PredicateType()))
 		}
 	}
 	return nil

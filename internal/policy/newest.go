@@ -107,7 +107,8 @@ func (j *joined) candidates(reads reading, n need) (candidates []verify.Verified
 	}
 	newest := maybeNewest(all)
 	for _, uri := range needSBOM.types() {
-		of := slices.DeleteFunc(slices.Clone(newest), func(v verify.Verified) bool { return !attest.SameType(v.PredicateType(), uri) })
+		of := slices.DeleteFunc(slices.Clone(newest),
+			func(v verify.Verified) bool { return !attest.SameType(v.PredicateType(), uri) })
 		one, found := distinct(n, of)
 		candidates, tie = append(candidates, one...), cmp.Or(tie, found)
 	}

@@ -67,7 +67,8 @@ type fault struct {
 // Certificates live for a while.
 func (d *Deployment) Serve(lifetime time.Duration) *Server {
 	d.tb.Helper()
-	s := &Server{deployment: d, lifetime: lifetime, tokens: map[string]grant{}, faults: map[string]*fault{}, asked: map[string]int{}}
+	s := &Server{deployment: d, lifetime: lifetime, tokens: map[string]grant{}, faults: map[string]*fault{},
+		asked: map[string]int{}}
 	services := http.NewServeMux()
 	services.HandleFunc("POST "+FulcioPath, s.certify)
 	services.HandleFunc("POST "+ClockPath, s.stamp)
@@ -175,7 +176,8 @@ func (s *Server) certify(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) chain(public crypto.PublicKey, who grant) any {
 	now := time.Now()
-	leaf := s.deployment.Certify(public, who.Subject, who.Issuer, now.Add(-time.Minute), now.Add(s.lifetime), who.more...)
+	leaf := s.deployment.Certify(public, who.Subject, who.Issuer, now.Add(-time.Minute), now.Add(s.lifetime),
+		who.more...)
 	inPEM := func(der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	}

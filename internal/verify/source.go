@@ -34,9 +34,11 @@ type field struct {
 
 func (s Source) fields() []field {
 	return []field{
-		{"source repository", s.Repository, s.RepositoryRegexp, func(e certificate.Extensions) string { return e.SourceRepositoryURI }},
+		{"source repository", s.Repository, s.RepositoryRegexp,
+			func(e certificate.Extensions) string { return e.SourceRepositoryURI }},
 		{"source ref", s.Ref, s.RefRegexp, func(e certificate.Extensions) string { return e.SourceRepositoryRef }},
-		{"caller workflow", s.Caller, s.CallerRegexp, func(e certificate.Extensions) string { return e.BuildConfigURI }},
+		{"caller workflow", s.Caller, s.CallerRegexp,
+			func(e certificate.Extensions) string { return e.BuildConfigURI }},
 	}
 }
 
@@ -49,7 +51,8 @@ func sourceOf(c certificate.Summary) Source {
 		}
 		return s
 	}
-	return Source{Repository: text(c.SourceRepositoryURI), Ref: text(c.SourceRepositoryRef), Caller: text(c.BuildConfigURI)}
+	return Source{Repository: text(c.SourceRepositoryURI), Ref: text(c.SourceRepositoryRef),
+		Caller: text(c.BuildConfigURI)}
 }
 
 // String names what is asked for, or nothing.
@@ -72,12 +75,14 @@ func (s Source) check() error {
 	}
 	for name, address := range map[string]string{"source repository": s.Repository, "caller workflow": s.Caller} {
 		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme == "" || u.Host == "") {
-			return fault.WithHint(fault.Usagef("the accepted %s is %q, which is no address", name, plain.Line(address, maxDetail)),
+			return fault.WithHint(fault.Usagef("the accepted %s is %q, which is no address", name,
+				plain.Line(address, maxDetail)),
 				"write it as the certificate has it: https://github.com/team/shop, or https://github.com/team/shop/.github/workflows/ci.yml@refs/heads/main")
 		}
 	}
 	if s.Ref != "" && !strings.HasPrefix(s.Ref, "refs/") {
-		return fault.WithHint(fault.Usagef("the accepted source ref is %q, which is no ref in full", plain.Line(s.Ref, maxDetail)),
+		return fault.WithHint(fault.Usagef("the accepted source ref is %q, which is no ref in full",
+			plain.Line(s.Ref, maxDetail)),
 			"write refs/heads/main or refs/tags/v1")
 	}
 	return nil

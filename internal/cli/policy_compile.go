@@ -134,34 +134,17 @@ func (a *app) authorities(ctx context.Context, v values) ([]policy.Authority, er
 			return nil, err
 		}
 		if logged { // as the gate demands it then
-			one.Rekor, one.TrustRoot = cmp.Or(v.text("rekor-url"), publicRekor), v.text("trust-root-ref")
+			one.Rekor, one.TrustRoot = cmp.Or(plain.Address(v.text("rekor-url")), publicRekor), plain.Address(v.text("trust-root-ref"))
 		}
 		all = append(all, one)
 	}
 	identity := certificateIdentity(v)
 	if identity != (verify.Identity{}) {
-		if err := identity.Complete(); err != nil {
+		one, err := identityAuthority(v, identity, logged)
+		if err != nil {
 			return nil, err
 		}
-		if source := identity.Source.String(); source != "" {
-			return nil, fault.WithHint(
-				fault.Usagef("the cluster cannot check the %s: a ClusterImagePolicy compares a certificate's subject and issuer, and nothing else of it", source),
-				"leave it to the gate, and sign with a key, or in a workflow of each repository's own, for what the cluster is to admit")
-		}
-		one := policy.Authority{
-			Subject: identity.Subject, SubjectRegexp: identity.SubjectRegexp, Issuer: identity.Issuer, IssuerRegexp: identity.IssuerRegexp,
-			Fulcio: plain.Address(v.text("fulcio-url")), Rekor: plain.Address(v.text("rekor-url")),
-			TrustRoot: plain.Address(v.text("trust-root-ref")), Bundle: bundle,
-		}
-		if one.Fulcio == "" && one.Rekor == "" {
-			one.Fulcio, one.Rekor = publicFulcio, publicRekor
-		}
-		if logged && one.Rekor == "" {
-			return nil, noLog()
-		}
-		if one.Timestamps, err = timestamped(v, one); err != nil {
-			return nil, err
-		}
+		one.Bundle = bundle
 		all = append(all, one)
 	}
 	if len(all) == 0 {
@@ -169,6 +152,34 @@ func (a *app) authorities(ctx context.Context, v values) ([]policy.Authority, er
 			"give the public key with --key cosign.pub, or --certificate-identity and --certificate-oidc-issuer")
 	}
 	return all, nil
+}
+
+// identityAuthority returns the authority of a keyless signer. logged: the log has to
+// hold the signature.
+func identityAuthority(v values, identity verify.Identity, logged bool) (policy.Authority, error) {
+	if err := identity.Complete(); err != nil {
+		return policy.Authority{}, err
+	}
+	if source := identity.Source.String(); source != "" {
+		return policy.Authority{}, fault.WithHint(
+			fault.Usagef("the cluster cannot check the %s: a ClusterImagePolicy compares a certificate's subject and issuer, "+
+				"and nothing else of it", source),
+			"leave it to the gate, and sign with a key, or in a workflow of each repository's own, for what the cluster is to admit")
+	}
+	one := policy.Authority{
+		Subject: identity.Subject, SubjectRegexp: identity.SubjectRegexp, Issuer: identity.Issuer, IssuerRegexp: identity.IssuerRegexp,
+		Fulcio: plain.Address(v.text("fulcio-url")), Rekor: plain.Address(v.text("rekor-url")),
+		TrustRoot: plain.Address(v.text("trust-root-ref")),
+	}
+	if one.Fulcio == "" && one.Rekor == "" {
+		one.Fulcio, one.Rekor = publicFulcio, publicRekor
+	}
+	if logged && one.Rekor == "" {
+		return policy.Authority{}, noLog()
+	}
+	var err error
+	one.Timestamps, err = timestamped(v, one)
+	return one, err
 }
 
 // timestamped reports whether the cluster is to go by the timestamps of a private

@@ -37,8 +37,10 @@ func (c Context) ofBranch() Head {
 	if c.SourceBranch == "" || c.Commit == "" {
 		return Head{Unknown: "the host does not say which branch the request comes from"}
 	}
-	return Head{Repository: c.Repository, RepositoryURL: c.RepositoryURL, Ref: "refs/heads/" + c.SourceBranch,
-		Commit: c.Commit}
+	return Head{
+		Repository: c.Repository, RepositoryURL: c.RepositoryURL, Ref: "refs/heads/" + c.SourceBranch,
+		Commit: c.Commit,
+	}
 }
 
 // errNoEvent says why nothing is known of GitHub's event.

@@ -66,8 +66,10 @@ func (a *app) review(ctx context.Context, v values) (forge.Review, error) {
 
 // ask asks the host for the review of the change.
 func (a *app) ask(ctx context.Context, v values) (forge.Review, error) {
-	q := forge.Question{API: a.host.APIURL, Repository: a.host.Repository, Number: a.host.RequestNumber,
-		Commit: a.builtCommit()}
+	q := forge.Question{
+		API: a.host.APIURL, Repository: a.host.Repository, Number: a.host.RequestNumber,
+		Commit: a.builtCommit(),
+	}
 	if a.host.Host == ci.GitHub {
 		q.Token = a.firstOf(v.text("github-token"), "GITHUB_TOKEN")
 		return forge.GitHub(ctx, q)

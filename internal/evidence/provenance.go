@@ -98,8 +98,10 @@ func (b Build) internal() internalParameters {
 	return internalParameters{
 		Host: j.Host, Event: j.Event, EventName: j.EventName, RefType: j.RefType, Protected: j.Protected,
 		RunID: j.RunID, RunAttempt: j.RunAttempt, JobID: j.JobID, JobName: j.JobName, Runner: j.Runner, Actor: j.Actor,
-		Workspace: workspace{Git: s.Found, Head: s.Head, Branch: s.Branch, Detached: s.Detached, Dirty: s.Dirty,
-			AtCommit: b.AtCommit()},
+		Workspace: workspace{
+			Git: s.Found, Head: s.Head, Branch: s.Branch, Detached: s.Detached, Dirty: s.Dirty,
+			AtCommit: b.AtCommit(),
+		},
 	}
 }
 

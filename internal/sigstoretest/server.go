@@ -67,8 +67,10 @@ type fault struct {
 // Certificates live for a while.
 func (d *Deployment) Serve(lifetime time.Duration) *Server {
 	d.tb.Helper()
-	s := &Server{deployment: d, lifetime: lifetime, tokens: map[string]grant{}, faults: map[string]*fault{},
-		asked: map[string]int{}}
+	s := &Server{
+		deployment: d, lifetime: lifetime, tokens: map[string]grant{}, faults: map[string]*fault{},
+		asked: map[string]int{},
+	}
 	services := http.NewServeMux()
 	services.HandleFunc("POST "+FulcioPath, s.certify)
 	services.HandleFunc("POST "+ClockPath, s.stamp)

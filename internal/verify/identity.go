@@ -159,8 +159,10 @@ func (i identities) judge(material root.TrustedMaterial, c claim) (opened, error
 	if why := i.refusal(*signer); why != "" {
 		return opened{}, strangerError{name: nameOf(*signer), why: why}
 	}
-	return opened{payload: c.payload, signer: nameOf(*signer), source: sourceOf(*signer),
-		at: earliest(result.VerifiedTimestamps)}, nil
+	return opened{
+		payload: c.payload, signer: nameOf(*signer), source: sourceOf(*signer),
+		at: earliest(result.VerifiedTimestamps),
+	}, nil
 }
 
 // demands returns what the deployment promises of its signatures, as the root

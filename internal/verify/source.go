@@ -34,11 +34,15 @@ type field struct {
 
 func (s Source) fields() []field {
 	return []field{
-		{"source repository", s.Repository, s.RepositoryRegexp,
-			func(e certificate.Extensions) string { return e.SourceRepositoryURI }},
+		{
+			"source repository", s.Repository, s.RepositoryRegexp,
+			func(e certificate.Extensions) string { return e.SourceRepositoryURI },
+		},
 		{"source ref", s.Ref, s.RefRegexp, func(e certificate.Extensions) string { return e.SourceRepositoryRef }},
-		{"caller workflow", s.Caller, s.CallerRegexp,
-			func(e certificate.Extensions) string { return e.BuildConfigURI }},
+		{
+			"caller workflow", s.Caller, s.CallerRegexp,
+			func(e certificate.Extensions) string { return e.BuildConfigURI },
+		},
 	}
 }
 
@@ -51,8 +55,10 @@ func sourceOf(c certificate.Summary) Source {
 		}
 		return s
 	}
-	return Source{Repository: text(c.SourceRepositoryURI), Ref: text(c.SourceRepositoryRef),
-		Caller: text(c.BuildConfigURI)}
+	return Source{
+		Repository: text(c.SourceRepositoryURI), Ref: text(c.SourceRepositoryRef),
+		Caller: text(c.BuildConfigURI),
+	}
 }
 
 // String names what is asked for, or nothing.

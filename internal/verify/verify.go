@@ -117,8 +117,10 @@ func Verify(e attest.Envelope, subject attest.Subject, trust Trust) (Verified, e
 	if !statement.About(subject) {
 		return Verified{}, fmt.Errorf("statement is about another image, not sha256:%s", subject.Hex())
 	}
-	return Verified{statement: statement, payload: found.payload, envelope: e, signer: found.signer,
-		source: found.source, signedAt: found.at}, nil
+	return Verified{
+		statement: statement, payload: found.payload, envelope: e, signer: found.signer,
+		source: found.source, signedAt: found.at,
+	}, nil
 }
 
 // ask asks one authority after the other. Of several refusals, the one that

@@ -23,7 +23,7 @@ func TestTheClusterDecidesAsTheJob(t *testing.T) {
 	p.file("waivers.yaml", "waivers:\n  - {policy: denying, reason: on its way, approver: ada, until: 2999-12-31}\n")
 
 	const age, anyOld = "--vuln-db-max-age=1ns", "--vuln-db-max-age=0"
-	whole, part := []string(nil), []string{"--verdict", "policy"}
+	whole, part := []string(nil), []string{"--verdict-scope", "policy"}
 	for _, c := range []struct {
 		name    string
 		policy  string

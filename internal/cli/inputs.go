@@ -186,7 +186,7 @@ func policyInputs() []input {
 		{name: "verifier-id", preset: verifierID, usage: "whose attested verdicts the cluster believes, for policies that no single attestation answers", commands: []string{cmdPolicyCompile}, decides: true},
 		{name: "max-verdict-age", kind: span, preset: "168h", usage: "an older attested verdict does not count in the cluster; 0 for any age", commands: []string{cmdPolicyCompile}, decides: true},
 		{name: "check", preset: "evidence", usage: "evidence: the cluster evaluates a policy itself where one attestation has all that it reads, and else checks the attested verdict; verdict: it checks the verdict for every policy", commands: []string{cmdPolicyCompile}, decides: true},
-		{name: "verdict", preset: "whole", usage: "what must have passed of an attested verdict: whole, with the cutoff and every other policy, or policy, for this policy's part alone", commands: []string{cmdPolicyCompile}, decides: true},
+		{name: "verdict-scope", preset: "whole", usage: "what must have passed of an attested verdict: whole, with the cutoff and every other policy, or policy, for this policy's part alone", commands: []string{cmdPolicyCompile}, decides: true},
 		{name: "coverage-min", preset: "0", usage: "fail when the tests cover less than this, in percent of the policies' lines", commands: []string{cmdPolicyTest}},
 	}
 }

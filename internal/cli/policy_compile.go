@@ -95,7 +95,7 @@ func (a *app) cluster(ctx context.Context, v values) (policy.Cluster, error) {
 	if err != nil {
 		return policy.Cluster{}, err
 	}
-	part, err := v.oneOf("verdict", "whole", "policy")
+	part, err := v.oneOf("verdict-scope", "whole", "policy")
 	if err != nil {
 		return policy.Cluster{}, err
 	}

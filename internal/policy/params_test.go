@@ -155,7 +155,7 @@ func TestDeclarationsOfParameters(t *testing.T) {
 func TestEmptyListsOfShippedPolicies(t *testing.T) {
 	mayBeEmpty := map[string]bool{ // what narrows, and exceptions
 		"approved.teams": true, "hardened.setuid": true, "licences.denied": true, "licences.allowed": true, "licences.except": true,
-		"sbom-complete.warn_on": true, "secrets-clean.ignore": true, "signed-by.types": true, "supported-distribution.releases": true,
+		"sbom-complete.warn_on": true, "secrets-clean.ignore": true, "signed-by.types": true, "signed-by.sources": true, "supported-distribution.releases": true,
 		"tests-passed.configurations": true, "trusted-builder.branches": true,
 	}
 	for _, name := range policies.Names() {

@@ -57,7 +57,7 @@ dist: ## Build the binaries of a release into dist, with their checksums
 
 .PHONY: test
 test: ## Run the unit and command tests
-	go test -parallel 8 ./...
+	go test -parallel 8 -timeout 20m ./...
 
 .PHONY: lint
 lint: $(LINT) ## Check style, layers and that the modules are tidy

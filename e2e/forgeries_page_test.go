@@ -53,7 +53,7 @@ func (f forgery) asked(r reader, form string) string {
 	case "hallmark":
 		return "hallmark gate IMAGE --key cosign.pub --severity-cutoff critical --max-scan-age 0 --vuln-db-max-age 0"
 	case "tester":
-		return "tester -image IMAGE -log-level error -policy clean.yaml"
+		return "tester -image IMAGE -log-level error -policy scan.yaml"
 	}
 	return strings.Replace(r.command(byKey, form, false), "--type TYPE", "--type vuln", 1) + " --policy clean.rego"
 }
@@ -96,6 +96,9 @@ func (f forging) judged(form string, forged forgery) []string {
 		}
 		got := f.do(r.tool, forged.asked(r, form), image)
 		f.t.Logf("%s: exit %d: %s", r.name, got.code, lastLine(got.stdout+got.stderr))
+		if strings.Contains(got.stdout+got.stderr, "no such file") {
+			f.t.Fatalf("%s was not asked: %s%s", r.name, got.stdout, got.stderr)
+		}
 		switch {
 		case r.tool == "hallmark":
 			cells = append(cells, f.ours(forged, got))

@@ -103,22 +103,28 @@ func mergeCycloneDX(index attest.Subject, parts []Part) (cycloneDXDocument, erro
 		}
 		images = append(images, held)
 	}
-	origin, err := originOfParts(CycloneDX, parts).Encode()
-	if err != nil {
+	if merged.Metadata.Properties, err = ownProperties(parts); err != nil {
 		return cycloneDXDocument{}, err
-	}
-	merged.Metadata.Properties = []cycloneDXProperty{{originProperty, origin}}
-	unread, err := unreadOfParts(CycloneDX, parts)
-	if err != nil {
-		return cycloneDXDocument{}, err
-	}
-	if unread != "" {
-		merged.Metadata.Properties = append(merged.Metadata.Properties, cycloneDXProperty{unreadProperty, unread})
 	}
 	merged.Metadata.Component = subject
 	merged.Components = all.elements
 	merged.Dependencies = append([]cycloneDXDependency{root}, images...)
 	return merged, nil
+}
+
+// ownProperties are what this program says of the SBOM of an index: how it came to be,
+// and what was not read of any of its images.
+func ownProperties(parts []Part) ([]cycloneDXProperty, error) {
+	origin, err := originOfParts(CycloneDX, parts).Encode()
+	if err != nil {
+		return nil, err
+	}
+	properties := []cycloneDXProperty{{originProperty, origin}}
+	unread, err := unreadOfParts(CycloneDX, parts)
+	if err == nil && unread != "" {
+		properties = append(properties, cycloneDXProperty{unreadProperty, unread})
+	}
+	return properties, err
 }
 
 func asObject(value any) (object, error) {

@@ -60,18 +60,27 @@ func secretIn(value string, reference bool) string {
 // that cannot be told from the rest and so not be hidden.
 func withLogin(value string, reference bool) bool {
 	scheme, rest, remote := strings.Cut(value, "://")
-	if !remote && !reference {
+	switch {
+	case !remote && reference:
+		return strayAt(value)
+	case !remote:
 		return regexp.MustCompile(`^([\w.:-]+=)?[\w.%+-]+:[^/@\s]*@`).MatchString(value) && strayAt(value)
-	}
-	if !remote || reference || scheme == "oci" {
-		return strayAt(rest) || !remote && strayAt(value)
-	}
-	if scheme == "https" || scheme == "http" {
-		address, err := url.Parse(value)
-		return strings.Contains(value, "@") && (err != nil || address.User != nil && strings.Contains(address.Path, "@"))
+	case reference, scheme == "oci":
+		return strayAt(rest)
+	case scheme == "https", scheme == "http":
+		return unhideable(value)
 	}
 	authority, _, _ := strings.Cut(rest, "/")
 	return strings.Contains(authority, "@") && regexp.MustCompile(`^[a-z]+$`).MatchString(scheme)
+}
+
+// unhideable reports whether nobody can tell where the login of an https address ends.
+func unhideable(value string) bool {
+	if !strings.Contains(value, "@") {
+		return false
+	}
+	address, err := url.Parse(value)
+	return err != nil || address.User != nil && strings.Contains(address.Path, "@")
 }
 
 // strayAt reports whether there is an @ that begins no digest.

@@ -23,39 +23,8 @@ import (
 // but real: a dpkg database and node modules that the small vulnerability
 // database knows.
 func sample(kind string) (remote.Taggable, error) {
-	switch kind {
-	case "vulnerable": // one critical finding, with a fix; one negligible without
-		return imageOf(layer(debian()...), layer(module("minimist", "1.2.0")))
-	case "unfixed": // one negligible finding, without a fix
-		return imageOf(layer(debian()...))
-	case "clean", "unprivileged": // the latter does not run as root
-		return withoutFindings(kind == "unprivileged")
-	case "leaky": // a token that a later layer removes
-		return leaky()
-	case "no-database": // Debian without the database of its packages
-		return imageOf(layer(append(debian()[:1], module("minimist", "1.2.8"))...))
-	case "garbled": // an archive that is none
-		return imageOf(layer(append(debian(), file{"opt/fixtures/broken.jar", "PK\x03\x04 garbage"})...))
-	case "logged-rpm": // a database of which all packages are in the write-ahead log
-		return loggedRPM("-wal")
-	case "cut-rpm": // the same, with the journal of a write that was cut off
-		return loggedRPM("-journal")
-	case "hostile": // a package name that plays with the terminal
-		return imageOf(layer(module("min\u001b[2Jimist\u202e\n::error::owned", "1.2.8")))
-	case "nontar":
-		return imageOf(static.NewLayer([]byte(strings.Repeat("this is no tar archive\n", 100)), types.OCIUncompressedLayer))
-	case "wrong-diffid":
-		return wrongDiffID()
-	case "index", "empty-index", "built", "built-elsewhere", "garbled-index", "soci-index":
-		return sampleIndex(kind)
-	case "old-index": // beside the clean image, one of Docker's first schema
-		return oldIndex()
-	case "artifact":
-		return mutate.ConfigMediaType(ociImage(), "application/vnd.example.config.v1+json"), nil
-	case "unknown-manifest":
-		return rawManifest{"application/vnd.example.manifest.v1+json", `{"schemaVersion": 2}`}, nil
-	case "bad-manifest":
-		return rawManifest{types.OCIManifestSchema1, `{"schemaVersion": 2, "layers": 7}`}, nil
+	if layers, ok := plainSamples()[kind]; ok {
+		return imageOf(layers...)
 	}
 	if form, ok := strings.CutPrefix(kind, "sparse-"); ok { // a vulnerable module in a sparse file
 		m := module("minimist", "1.2.0")
@@ -64,7 +33,51 @@ func sample(kind string) (remote.Taggable, error) {
 	if configType, ok := strings.CutPrefix(kind, "hidden:"); ok {
 		return hidden(types.MediaType(configType))
 	}
-	return nil, fmt.Errorf("no sample %q", kind)
+	switch kind {
+	case "clean", "unprivileged": // the latter does not run as root
+		return withoutFindings(kind == "unprivileged")
+	case "leaky": // a token that a later layer removes
+		return leaky()
+	case "logged-rpm": // a database of which all packages are in the write-ahead log
+		return loggedRPM("-wal")
+	case "cut-rpm": // the same, with the journal of a write that was cut off
+		return loggedRPM("-journal")
+	case "wrong-diffid":
+		return wrongDiffID()
+	case "old-index": // beside the clean image, one of Docker's first schema
+		return oldIndex()
+	case "artifact":
+		return mutate.ConfigMediaType(ociImage(), "application/vnd.example.config.v1+json"), nil
+	}
+	if raw, ok := rawSamples()[kind]; ok {
+		return raw, nil
+	}
+	return sampleIndex(kind)
+}
+
+// rawSamples are manifests that no tool makes.
+func rawSamples() map[string]rawManifest {
+	return map[string]rawManifest{
+		"unknown-manifest": {"application/vnd.example.manifest.v1+json", `{"schemaVersion": 2}`},
+		"bad-manifest":     {types.OCIManifestSchema1, `{"schemaVersion": 2, "layers": 7}`},
+	}
+}
+
+// plainSamples are the layers of images that are nothing but these.
+func plainSamples() map[string][]v1.Layer {
+	return map[string][]v1.Layer{
+		// one critical finding, with a fix; one negligible without
+		"vulnerable": {layer(debian()...), layer(module("minimist", "1.2.0"))},
+		// one negligible finding, without a fix
+		"unfixed": {layer(debian()...)},
+		// Debian without the database of its packages
+		"no-database": {layer(append(debian()[:1], module("minimist", "1.2.8"))...)},
+		// an archive that is none
+		"garbled": {layer(append(debian(), file{"opt/fixtures/broken.jar", "PK\x03\x04 garbage"})...)},
+		// a package name that plays with the terminal
+		"hostile": {layer(module("min\u001b[2Jimist\u202e\n::error::owned", "1.2.8"))},
+		"nontar":  {static.NewLayer([]byte(strings.Repeat("this is no tar archive\n", 100)), types.OCIUncompressedLayer)},
+	}
 }
 
 // hidden is an index of a clean image, and of a vulnerable one without a platform whose
@@ -90,8 +103,10 @@ func sampleIndex(kind string) (v1.ImageIndex, error) {
 		return built(false)
 	case "built-elsewhere": // with the SBOM of another image
 		return built(true)
+	case "empty-index":
+		return index()
 	}
-	return index() // of nothing
+	return nil, fmt.Errorf("no sample %q", kind)
 }
 
 func withoutFindings(unprivileged bool) (v1.Image, error) {

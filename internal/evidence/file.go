@@ -40,25 +40,30 @@ func File(argument string, now time.Time) (attest.Predicate, error) {
 		return attest.Predicate{}, fmt.Errorf("reading the predicate %s: the file is empty", path)
 	}
 	p, err := attest.NewPredicate(uri, content, now)
-	if err == nil && p.NamesVerifier(VerifierID) {
+	if err != nil {
+		return attest.Predicate{}, fmt.Errorf("reading the predicate %s: %w", path, err)
+	}
+	if p.NamesVerifier(VerifierID) {
 		return attest.Predicate{}, fault.WithHint(
 			fault.Usagef("the predicate %s is a verdict in the name of Hallmark's own verifier", path),
 			"run and rescan come to that verdict themselves; a verdict of your own names another verifier than %s",
 			VerifierID)
 	}
-	if err == nil {
-		err = checkSigned(p, len(content))
-	}
-	if err == nil {
-		err = checkShape(p)
-	}
-	if err == nil {
-		p, err = withoutClaims(p, path, content)
-	}
-	if err != nil {
+	if p, err = examined(p, path, content); err != nil {
 		return attest.Predicate{}, fmt.Errorf("reading the predicate %s: %w", path, err)
 	}
 	return p, nil
+}
+
+// examined checks the size and the form of a predicate, and what it claims of its origin.
+func examined(p attest.Predicate, path string, content []byte) (attest.Predicate, error) {
+	if err := checkSigned(p, len(content)); err != nil {
+		return attest.Predicate{}, err
+	}
+	if err := checkShape(p); err != nil {
+		return attest.Predicate{}, err
+	}
+	return withoutClaims(p, path, content)
 }
 
 // withoutClaims refuses an SBOM that claims to be made by this program, which whoever

@@ -25,8 +25,8 @@ func (c cache) doubt() string {
 		return ""
 	}
 	paths := []string{whole}
-	if real, err := filepath.EvalSymlinks(whole); err == nil && real != whole {
-		paths = append(paths, real)
+	if target, err := filepath.EvalSymlinks(whole); err == nil && target != whole {
+		paths = append(paths, target)
 	}
 	for _, path := range paths {
 		for dir := path; ; dir = filepath.Dir(dir) {

@@ -33,16 +33,30 @@ func TestCosignAcceptsEachKindOfEvidence(t *testing.T) {
 		"--sbom", "cyclonedx", "--sbom", "spdx", "--approval", "--policy", "hallmark:approved", "--policy", "hallmark:tests-passed",
 		"--evidence", "auto", "--evidence", "licences", "--evidence", "image", "--evidence", "secrets",
 	}, p.broughtEvidence()...)...)
-
-	for _, predicateType := range []string{
-		"cyclonedx", "spdxjson", "vuln", "slsaprovenance1", "slsaprovenance02", "link", "openvex", "custom",
+	p.accepted(image, []string{
+		"cyclonedx", "spdxjson", "vuln", "slsaprovenance1", "link", "openvex", "custom",
 		"https://slsa.dev/verification_summary/v1", "https://in-toto.io/attestation/test-result/v0.1", "https://in-toto.io/attestation/release/v0.1",
-		"https://in-toto.io/attestation/vulns/v0.2", "https://in-toto.io/attestation/scai/v0.3", "https://www.schemastore.org/schemas/json/sarif-2.1.0.json",
+		"https://in-toto.io/attestation/scai/v0.3", "https://www.schemastore.org/schemas/json/sarif-2.1.0.json",
 		"https://hallmark-ci.github.io/approval/v1", "https://hallmark-ci.github.io/licences/v1", "https://hallmark-ci.github.io/image/v1",
 		"https://hallmark-ci.github.io/secrets/v1",
-	} {
+	})
+
+	// What a run makes itself is brought to another image.
+	other := p.bare("other")
+	p.must("hallmark", "attest", other, "--key", "cosign.key",
+		"--predicate", "slsaprovenance02="+p.file("slsaprovenance02.json",
+			`{"builder":{"id":"https://example.com/builder"},"buildType":"https://example.com/build","invocation":{"parameters":{}}}`),
+		"--predicate", "vulns="+p.file("vulns.json",
+			`{"scanner":{"uri":"x","result":[]},"metadata":{"scanStartedOn":"2026-01-01T00:00:00Z","scanFinishedOn":"2026-01-01T00:00:00Z"}}`))
+	p.accepted(other, []string{"slsaprovenance02", "https://in-toto.io/attestation/vulns/v0.2"})
+}
+
+// accepted checks that cosign accepts an attestation of each type, by one key only.
+func (p *place) accepted(image string, types []string) {
+	p.t.Helper()
+	for _, predicateType := range types {
 		if got := p.cosignVerify("other.pub", predicateType, image); got.code == 0 {
-			t.Errorf("%s: cosign accepts it for a key that did not sign it", predicateType)
+			p.t.Errorf("%s: cosign accepts it for a key that did not sign it", predicateType)
 		}
 		p.cosignPredicate(predicateType, image)
 		p.must("cosign3", "verify-attestation", "--key", "cosign.pub", "--insecure-ignore-tlog", "--type", predicateType, image)
@@ -59,11 +73,9 @@ func (p *place) broughtEvidence() []string {
 			`"statements":[{"vulnerability":{"name":"CVE-1"},"products":[{"@id":"pkg:oci/x"}],"status":"fixed"}]}`),
 	}
 	for word, content := range map[string]string{
-		"slsaprovenance02": `{"builder":{"id":"https://example.com/builder"},"buildType":"https://example.com/build","invocation":{"parameters":{}}}`,
-		"vulns":            `{"scanner":{"uri":"x","result":[]},"metadata":{"scanStartedOn":"2026-01-01T00:00:00Z","scanFinishedOn":"2026-01-01T00:00:00Z"}}`,
-		"scai":             `{"attributes":[{"attribute":"VALID_ENCLAVE"}]}`,
-		"link":             `{"name":"build","command":["make"]}`,
-		"custom":           `{"anything":1}`,
+		"scai":   `{"attributes":[{"attribute":"VALID_ENCLAVE"}]}`,
+		"link":   `{"name":"build","command":["make"]}`,
+		"custom": `{"anything":1}`,
 	} {
 		flags = append(flags, "--predicate", word+"="+p.file(word+".json", content))
 	}

@@ -71,7 +71,7 @@ func (r release) checkImage(image, digest string, sigstore *world.Sigstore) {
 			r.t.Errorf("the label of the image for %s does not have the version: %s", architecture, version)
 		}
 		marked := image + "@" + strings.TrimSpace(r.must("crane", "digest", "--platform", "linux/"+architecture, image+":1.2.3"))
-		r.must("hallmark", "gate", marked, "--policy", "hallmark:sbom-present", "--policy", "hallmark:scan-present", "--vuln-db-max-age", "0",
+		r.must("hallmark", "gate", marked, "--policy", "hallmark:sbom-present", "--policy", "hallmark:scan-present", "--vuln-db-max-age", "0", "--allow-unread", "binary packages",
 			"--certificate-identity", signer.Subject, "--certificate-oidc-issuer", signer.Issuer, "--trusted-root", sigstore.TrustedRoot)
 	}
 	r.must("cosign", "verify", image+"@"+digest, "--certificate-identity", signer.Subject, "--certificate-oidc-issuer", signer.Issuer,
@@ -151,7 +151,7 @@ func newRelease(t *testing.T, docker *world.Docker, sigstore *world.Sigstore, da
 	r.args = append(r.args, replaced(t, release, "actions/setup-go", setupGo)...)
 	environ := append(append(docker.Environ()[:3:3], sigstore.Issuer.GitHubEnv()...),
 		"HALLMARK_SIGNING_CONFIG="+sigstore.SigningConfig, "HALLMARK_TRUSTED_ROOT="+sigstore.TrustedRoot,
-		"HALLMARK_VULN_DB="+filepath.Join(databases, "6"), "HALLMARK_VULN_DB_MAX_AGE=0",
+		"HALLMARK_VULN_DB="+filepath.Join(databases, "6"), "HALLMARK_VULN_DB_MAX_AGE=0", "HALLMARK_ALLOW_UNREAD=binary packages",
 		"TARGETS=linux/"+runtime.GOARCH, "GH_REPO="+r.github.host+"/team/hallmark", "GH_ENTERPRISE_TOKEN=a-token", "SSL_CERT_FILE="+certificate)
 	for _, set := range append(environ, goSettings(t)...) {
 		r.args = append(r.args, "--env", set)

@@ -45,7 +45,7 @@ deny contains "no component has a licence: the SBOM was made by a tool that does
 	count([c | some c in sboms.parts; count(sboms.licences(c)) > 0]) == 0
 }
 
-undecided contains {"msg": "neither denied nor allowed names a licence", "fix": "set one of the parameters"} if {
+undecided contains {"msg": "neither denied nor allowed names a license", "fix": "set one of the parameters"} if {
 	count(data.params.denied) + count(data.params.allowed) == 0
 }
 

@@ -59,7 +59,7 @@ test_denies_an_empty_one if {
 }
 
 test_undecided_without_a_list if {
-	licences.undecided == {{"msg": "neither denied nor allowed names a licence", "fix": "set one of the parameters"}} with input.sbom as cyclonedx([component("MIT")])
+	licences.undecided == {{"msg": "neither denied nor allowed names a license", "fix": "set one of the parameters"}} with input.sbom as cyclonedx([component("MIT")])
 		with data.params as {"denied": [], "allowed": [], "unknown": "deny", "except": []}
 	licences.undecided == set() with data.params as {"denied": [], "allowed": ["MIT"]}
 }

@@ -110,7 +110,8 @@ func tooManySignatures() error {
 // more than that is ErrOverBounds.
 func ParseEnvelope(raw []byte) (Envelope, error) {
 	if len(raw) > MaxSize {
-		return Envelope{}, fmt.Errorf("envelope of %d bytes is over the limit of %d (128 MiB): %w", len(raw), MaxSize, ErrOverBounds)
+		return Envelope{}, fmt.Errorf("envelope of %d bytes is over the limit of %d (128 MiB): %w",
+			len(raw), MaxSize, ErrOverBounds)
 	}
 	sum := sha256.Sum256(raw)
 	e := Envelope{raw: raw, digest: "sha256:" + hex.EncodeToString(sum[:])}

@@ -129,7 +129,8 @@ func (e Envelope) EncodeBundle() ([]byte, error) {
 // ErrNoEnvelope.
 func ParseBundle(raw []byte) (Envelope, error) {
 	if len(raw) > MaxSize {
-		return Envelope{}, fmt.Errorf("bundle of %d bytes is over the limit of %d (128 MiB): %w", len(raw), MaxSize, ErrOverBounds)
+		return Envelope{}, fmt.Errorf("bundle of %d bytes is over the limit of %d (128 MiB): %w",
+			len(raw), MaxSize, ErrOverBounds)
 	}
 	if values(raw) > maxValues {
 		return Envelope{}, fmt.Errorf("bundle has more than %d values: %w", maxValues, ErrOverBounds)

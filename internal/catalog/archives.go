@@ -43,7 +43,9 @@ func unreadArchives(ctx context.Context, tree *filetree.Tree) ([]finding.Gap, er
 			return nil //nolint:nilerr // syft says so itself
 		}
 		if why := a.look(opened, content, 1); why != nil {
-			a.gaps = append(a.gaps, finding.Gap{What: plain.Line(f.Path(), maxUnreadLine), Why: plain.Line(why.Error(), maxUnreadLine)})
+			a.gaps = append(a.gaps, finding.Gap{
+				What: plain.Line(f.Path(), maxUnreadLine), Why: plain.Line(why.Error(), maxUnreadLine),
+			})
 		}
 		return ctx.Err()
 	})
